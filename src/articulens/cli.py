@@ -1,0 +1,270 @@
+"""The command line: ``articulens corpus | models | probe | run | book``.
+
+What is heavy (torch, transformers, Sphinx) is imported inside the command that needs it, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from articulens.errors import ArticulensError
+
+app = typer.Typer(
+    name="articulens",
+    help="What do speech models know about the mouth? Linear probes from every layer to articulator positions.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corpus_app = typer.Typer(help="Recordings of speech with articulation.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
+
+out = Console()
+_debug = False
+
+CorpusSpec = Annotated[
+    str,
+    typer.Argument(
+        metavar="CORPUS", help="'bundled', 'frost:PATH', 'tabular:PATH', any other recipe 'NAME:PATH', or a recipe.yaml."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    global _debug
+    _debug = debug
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in rows[0] if rows else []:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+@corpus_app.command("list")
+def corpus_list(as_json: AsJson = False) -> None:
+    """List the corpora that can be opened by name."""
+    from articulens.corpora.catalog import known_corpora
+
+    rows = [{"name": name, "what": what} for name, what in known_corpora().items()]
+    _print_json(rows) if as_json else _print_table(rows)
+
+
+@corpus_app.command("describe")
+def corpus_describe(corpus: CorpusSpec, as_json: AsJson = False) -> None:
+    """Say what a corpus holds: speakers, languages, tasks, conditions, minutes, sensors.
+
+    Example: **articulens corpus describe bundled**
+    """
+    from articulens.corpora import open_corpus
+    from articulens.corpora.audio import audio_seconds
+
+    opened = open_corpus(corpus)
+    table = opened.to_frame()
+    seconds = [audio_seconds(u.audio) for u in opened]
+    table = table.assign(minutes=[s / 60 for s in seconds])
+    cells = (
+        table.groupby(["language", "condition", "task"])
+        .agg(utterances=("id", "size"), speakers=("speaker", "nunique"), minutes=("minutes", "sum"))
+        .reset_index()
+    )
+    first = opened.read_trajectory(opened.utterances[0])
+    about = {
+        "name": opened.name,
+        "root": str(opened.root),
+        "utterances": len(opened),
+        "speakers": list(opened.speakers),
+        "sentences": int(table["sentence"].nunique()),
+        "minutes": round(sum(seconds) / 60, 2),
+        "channels": list(first.channels),
+        "rate_hz": first.rate_hz,
+        "fingerprint": opened.fingerprint(),
+        "cells": cells.round(2).to_dict("records"),
+    }
+    if as_json:
+        _print_json(about)
+        return
+    for key in ("name", "root", "utterances", "sentences", "minutes", "rate_hz", "fingerprint"):
+        out.print(f"{key.replace('_', ' '):>12}  {about[key]}", highlight=False)
+    out.print(f"{'speakers':>12}  {len(about['speakers'])}: {', '.join(about['speakers'])}", highlight=False)
+    out.print(f"{'channels':>12}  {', '.join(about['channels'])}\n", highlight=False)
+    _print_table(about["cells"])
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the encoders known by a short name; any hub id or local folder works too, and NAME@random."""
+    from articulens.encoders.catalog import to_frame
+
+    rows = to_frame().to_dict("records")
+    _print_json(rows) if as_json else _print_table(rows)
+
+
+@app.command()
+def probe(
+    corpus: Annotated[str, typer.Option(help="Corpus, as in `articulens corpus describe`.")] = "bundled",
+    model: Annotated[list[str], typer.Option(help="Encoder: short name, hub id, folder, NAME@random; repeatable.")] = [  # noqa: B006
+        "logmel"
+    ],
+    protocol: Annotated[
+        list[str], typer.Option(help="frame_shuffled, utterance, sentence, loso, loso_sentence, loso_within(COLUMN), leave_language_out; repeatable.")
+    ] = ["loso_sentence"],  # noqa: B006
+    output: Annotated[Path, typer.Option("--out", help="Table to write: .parquet or .csv.")] = Path("scores.parquet"),
+    layer: Annotated[list[str] | None, typer.Option(help="Only these layers; repeatable.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Score apart by language, task, condition …; repeatable.")] = None,
+    alpha: Annotated[str, typer.Option(help="'auto' (chosen inside the training data), 'ols', or a number.")] = "auto",
+    reading: Annotated[
+        list[str], typer.Option(help="measured, rolled (negative control), lag+0.100 …; repeatable.")
+    ] = ["measured"],  # noqa: B006
+    frames: Annotated[str, typer.Option(help="all, or speech (needs labels).")] = "all",
+    scale: Annotated[str, typer.Option(help="speaker (z-score by training speaker) or mm.")] = "speaker",
+    zscore: Annotated[str, typer.Option(help="none, or file (as published: uses test data).")] = "none",
+    cutoff_hz: Annotated[float, typer.Option(help="Low-pass of the positions, Hz.")] = 20.0,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of sentences, utterances or frames.")] = 5,
+    seed: Annotated[int, typer.Option(help="Decides folds and random weights.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="fp32, tf32, bf16 or fp16.")] = "fp32",
+    cache: Annotated[Path, typer.Option(help="Folder of intermediate moments; a killed run goes on from there.")] = Path(
+        "cache"
+    ),
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unusable utterances and list them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Probe every layer of encoders for articulator positions and write the tidy table of scores.
+
+    Examples:
+
+    **articulens probe --corpus bundled --model logmel --model mfcc --protocol sentence --out scores.csv**
+
+    **articulens probe --corpus frost:/data/FROST --model xls-r-300m --protocol loso --by condition --device cuda**
+    """
+    import pandas as pd
+
+    from articulens.cells import CellDesign
+    from articulens.corpora import open_corpus
+    from articulens.encoders import open_encoder
+    from articulens.evaluation.inference import summarise
+    from articulens.evaluation.protocols import open_protocol
+    from articulens.evaluation.scores import evaluate, write_scores
+    from articulens.probes.linear import LinearProbe
+    from articulens.sweep import TargetOptions, sweep
+
+    if output.suffix not in (".parquet", ".csv"):
+        raise ArticulensError(f"{output}: a table is written as .parquet or .csv; change the name's ending.")
+    protocols = [open_protocol(name) for name in protocol]
+    options = TargetOptions(readings=tuple(reading), frames=frames, cutoff_hz=cutoff_hz, zscore=zscore, seed=seed)
+    linear = LinearProbe(_penalty(alpha), standardize=True)
+    recordings = open_corpus(corpus)
+    design = CellDesign.for_protocols(protocols, by or (), folds=folds, seed=seed)
+    tables, skipped = [], {}
+    for name in model:
+        encoder = open_encoder(name, device=device, dtype=dtype, seed=seed, layers=layer)
+        store = sweep(recordings, encoder, design, out=cache, options=options, skip_bad=skip_bad, progress=not as_json)
+        skipped |= {row["id"]: row["reason"] for row in store.skipped}
+        for chosen in protocols:
+            tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale))
+    scores = pd.concat(tables, ignore_index=True)
+    write_scores(scores, output)
+    summary = summarise(scores, ["model", "protocol", "target", "layer"])
+    if as_json:
+        _print_json({"out": str(output), "rows": len(scores), "skipped": skipped, "summary": summary.to_dict("records")})
+        return
+    for utterance, reason in skipped.items():
+        typer.echo(f"left out {utterance}: {reason}", err=True)
+    _print_table(
+        [
+            {
+                **{key: row[key] for key in ("model", "protocol", "target", "layer")},
+                "mean r": f"{row['mean']:.3f}",
+                "95 % over speakers": "" if pd.isna(row["low"]) else f"{row['low']:.3f} to {row['high']:.3f}",
+                "speakers": row["speakers"],
+            }
+            for row in summary.to_dict("records")
+        ]
+    )
+    out.print(f"{len(scores)} rows in {output}", highlight=False)
+
+
+def _penalty(alpha: str) -> float | tuple[float, ...]:
+    from articulens.probes.linear import PENALTIES
+
+    if alpha == "auto":
+        return PENALTIES
+    if alpha == "ols":
+        return 0.0
+    try:
+        return float(alpha)
+    except ValueError:
+        raise ArticulensError(f"--alpha '{alpha}' is not a penalty; give auto, ols or a number that is 0 or more.") from None
+
+
+@app.command()
+def run(
+    notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="Names in notebooks/, or paths.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+    ] = None,
+    params: Annotated[str | None, typer.Option(help="A file of parameters, or its name in notebooks/params.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run even what is fresh.")] = False,
+) -> None:
+    """Execute notebooks whose code, data, models or parameters changed.
+
+    Example: **articulens run 02_map_layers_and_sensors -p protocol=loso --params smoke**
+    """
+    from articulens.publishing import run_notebooks
+
+    values = {}
+    for pair in parameter or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ArticulensError(f"-p {pair}: expected NAME=VALUE, as in -p seed=1.")
+        values[name] = value
+    run_notebooks(notebooks, values, params, force=force, say=typer.echo)
+
+
+@app.command()
+def book(
+    params: Annotated[str, typer.Option(help="A file of parameters, or its name in notebooks/params.")] = "bundled",
+    force: Annotated[bool, typer.Option("--force", help="Run and build everything again.")] = False,
+) -> None:
+    """Execute stale notebooks and build the site into _build/html."""
+    from articulens.publishing import build_book
+
+    built = build_book(params, force=force, say=typer.echo)
+    typer.echo(f"{built.index}")
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is said in one sentence, with exit status 2."""
+    try:
+        app()
+    except ArticulensError as error:
+        if _debug:
+            traceback.print_exc()
+        typer.secho(f"articulens: {error}", fg="red", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("articulens: interrupted; the same command goes on from what is finished.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Who trains, who tests, how well, and how sure."""

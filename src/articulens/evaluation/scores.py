@@ -1,0 +1,199 @@
+"""From stored cells to the tidy score table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from articulens.agreement import Agreement
+from articulens.cells import CellStore, coarsen
+from articulens.errors import ArticulensError
+from articulens.evaluation.protocols import Protocol, Split
+from articulens.files import atomic_write
+from articulens.moments import Array, Moments
+from articulens.probes.linear import LinearProbe
+
+#: Columns of the tidy score table, one row a speaker, channel, layer and protocol.
+#:
+#: ``seconds`` is the mean length of speech that trained the probe, ``alpha`` the geometric mean over folds of the
+#: penalty used, ``r`` Pearson's correlation pooled over the held-out frames of the row, ``rmse_mm`` the root mean
+#: squared error in millimetres; ``target`` says which reading of the sensor was asked for ("measured", or a
+#: negative control such as "rolled").
+COLUMNS = (
+    "experiment", "corpus", "model", "layer", "probe", "protocol", "train_group", "speaker", "language", "task",
+    "condition", "sensor", "axis", "target", "seconds", "alpha", "seed", "n_frames", "r", "rmse_mm",
+)  # fmt: skip
+
+SCALES = ("speaker", "mm")
+
+
+@dataclass
+class _Row:
+    """What the splits of one held-out group add up to."""
+
+    agreement: Agreement | None = None
+    log_alphas: list[Array] = field(default_factory=list)
+    train_frames: list[int] = field(default_factory=list)
+
+
+def evaluate(
+    store: CellStore,
+    protocol: Protocol,
+    probe: LinearProbe,
+    *,
+    by: Sequence[str] = (),
+    layers: Sequence[str] | None = None,
+    scale: str = "speaker",
+    inner_folds: int = 5,
+    experiment: str = "",
+) -> pd.DataFrame:
+    """Fit and score a probe at every layer under one protocol.
+
+    Parameters
+    ----------
+    store
+        Cells of a corpus under an encoder.
+    protocol
+        Who trains, who tests.
+    probe
+        An unfitted probe; it is cloned for every split.
+    by
+        Columns by which test frames are scored apart, besides the speaker (``language``, ``task`` …).
+    layers
+        Which layers; all by default.
+    scale
+        ``"speaker"``: targets are z-scored by each training speaker's own mean and standard deviation while
+        fitting, and predictions are given in mm by the means of those over the training speakers, so that nothing
+        of the test speaker is used. ``"mm"``: targets as they are.
+    inner_folds
+        At most so many inner folds choose the penalty; the groups a protocol names (speakers, say) are dealt into
+        them whole. Each costs one eigendecomposition a split.
+    experiment
+        Goes into the column of that name.
+
+    Returns
+    -------
+    DataFrame with :data:`COLUMNS`. Where several splits test one speaker, ``r`` and ``rmse_mm`` are pooled over
+    all of that speaker's held-out frames, each predicted by the probe that has not seen it.
+    """
+    rows: list[dict[str, Any]] = []
+    keys = list(dict.fromkeys([*protocol.keys, *by]))
+    for layer in layers or store.layers:
+        table, moments = coarsen(store.cells, store.moments(layer), keys)
+        results: dict[tuple[Any, ...], _Row] = {}
+        for split, fitted in fit_splits(table, moments, protocol, probe, scale, inner_folds):
+            b, c = fitted.weights
+            trained = sum(moments[i].n for i in np.flatnonzero(split.train))
+            for group, index in table[split.test].groupby(["speaker", *by], observed=True).indices.items():
+                index = np.flatnonzero(split.test)[index]
+                agreement = Agreement.of(b, c, Moments.sum(moments[i] for i in index))
+                row = results.setdefault((split.train_group, *group), _Row())
+                row.agreement = agreement if row.agreement is None else row.agreement + agreement
+                row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
+                row.train_frames.append(trained)
+        for (train_group, speaker, *values), row in results.items():
+            rows += _rows(store, layer, train_group, speaker, dict(zip(by, values, strict=True)), row)
+    scores = pd.DataFrame(rows)
+    return scores.assign(
+        experiment=experiment,
+        corpus=store.header["corpus"],
+        model=store.header["encoder"],
+        probe=describe(probe),
+        protocol=protocol.name,
+        seed=store.design.seed,
+    )[[*COLUMNS, *(column for column in by if column not in COLUMNS)]]
+
+
+def fit_splits(
+    table: pd.DataFrame,
+    moments: Sequence[Moments],
+    protocol: Protocol,
+    probe: LinearProbe,
+    scale: str = "speaker",
+    inner_folds: int = 5,
+) -> Iterator[tuple[Split, LinearProbe]]:
+    """Yield every split of `protocol` with a probe fitted to its training cells, which predicts mm."""
+    if scale not in SCALES:
+        raise ArticulensError(f"unknown target scale '{scale}'; known: {', '.join(SCALES)}.")
+    for split in protocol.splits(table):
+        train = np.flatnonzero(split.train)
+        parts = {i: moments[i] for i in train}
+        mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
+        if scale == "speaker":
+            speakers = table["speaker"].to_numpy()[train]
+            own = {s: Moments.sum(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)}
+            parts = {
+                i: parts[i].standardise_targets(own[s].mean_y, own[s].scale_y)
+                for i, s in zip(train, speakers, strict=True)
+            }
+            mean = np.mean([m.mean_y for m in own.values()], axis=0)
+            spread = np.mean([m.scale_y for m in own.values()], axis=0)
+        inner = pd.factorize(split.inner[train])[0] % inner_folds
+        folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
+        fitted = clone(probe).fit_moments(Moments.sum(folds), folds=folds)
+        yield split, fitted.rescaled(mean, spread)
+
+
+def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as ``.parquet`` or ``.csv``, whole or not at all."""
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise ArticulensError(f"{path}: a table is written as .parquet or .csv; change the name's ending.")
+    with atomic_write(path) as stream:
+        if path.suffix == ".csv":
+            stream.write(scores.to_csv(index=False).encode())
+        else:
+            scores.to_parquet(stream, index=False)
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read a table that :func:`write_scores` wrote; layers stay names."""
+    try:
+        if Path(path).suffix == ".csv":
+            return pd.read_csv(path, dtype={"layer": str, "speaker": str})
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ArticulensError(f"{path}: not a readable table of scores ({error}); make it again.") from error
+
+
+def describe(probe: LinearProbe) -> str:
+    """Return the probe's name in the score table: ``ols``, ``ridge`` (penalty chosen) or ``ridge(alpha)``."""
+    alphas = np.atleast_1d(np.asarray(probe.alpha, dtype=float))
+    if len(alphas) > 1:
+        return "ridge"
+    return "ols" if alphas[0] == 0 else f"ridge({alphas[0]:g})"
+
+
+def _rows(
+    store: CellStore, layer: str, train_group: str, speaker: str, values: dict[str, Any], row: _Row
+) -> list[dict[str, Any]]:
+    assert row.agreement is not None
+    common = {
+        **{column: "all" for column in ("language", "task", "condition")},
+        **values,
+        "layer": layer,
+        "train_group": train_group,
+        "speaker": speaker,
+        "seconds": float(np.mean(row.train_frames)) * store.header["frame_s"],
+        "n_frames": row.agreement.n,
+    }
+    alphas = np.exp(np.mean(row.log_alphas, axis=0))
+    in_mm = store.header["options"]["zscore"] != "file"
+    return [
+        {
+            **common,
+            "sensor": channel.split(".")[0],
+            "axis": channel.split(".")[1],
+            "target": reading,
+            "alpha": float(alphas[j]) if alphas[j] > 1e-299 else 0.0,
+            "r": float(row.agreement.r[j]),
+            "rmse_mm": float(row.agreement.rmse[j]) if in_mm else float("nan"),
+        }
+        for j, (channel, reading) in enumerate(store.targets)
+    ]

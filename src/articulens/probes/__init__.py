@@ -1,0 +1,1 @@
+"""Probes: what a simple reader can read off a layer."""

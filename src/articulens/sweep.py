@@ -1,0 +1,392 @@
+"""One pass over the audio of a corpus: encoder → moments of every cell and layer, or → predictions.
+
+Audio is read once for a model; hidden states are never stored. The first pass (:func:`sweep`) leaves the moments
+from which every protocol follows. What needs the frames in their order (r of each utterance, drawings of true and
+predicted movement) takes a second pass (:func:`predict`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from articulens.agreement import Agreement
+from articulens.cells import CellDesign, CellStore, coarsen
+from articulens.corpora.catalog import Corpus
+from articulens.corpora.labels import read_intervals, speech_mask
+from articulens.corpora.schema import TARGETS, Trajectory, Utterance
+from articulens.corpora.signals import align, zscore
+from articulens.encoders.base import Encoder, States
+from articulens.errors import ArticulensError
+from articulens.evaluation.protocols import Protocol
+from articulens.evaluation.scores import fit_splits
+from articulens.files import sha256_text
+from articulens.moments import Accumulator, Array, Moments
+from articulens.probes.controls import parse_reading, roll
+from articulens.probes.linear import LinearProbe
+from articulens.progress import Progress
+
+FRAMES = ("all", "speech")
+ZSCORES = ("none", "file")
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """How articulator positions become the targets of frames.
+
+    Parameters
+    ----------
+    channels
+        Sensor and axis, ``"TT.x"``.
+    readings
+        ``"measured"``; negative controls: ``"rolled"`` (every utterance's positions rolled in time by a random
+        amount), ``"lag+0.100"`` (positions that many seconds after the sound; any signed number).
+    frames
+        ``"all"``, or ``"speech"``: only frames that the utterance's labels do not call silence.
+    cutoff_hz
+        Low-pass edge, Hz.
+    edge_s
+        Frames so close to either end of the recording are left out, s.
+    zscore
+        ``"file"`` z-scores each channel by its own file, as published; it hides posture and uses test data.
+    seed
+        Of the rolled control.
+    """
+
+    channels: tuple[str, ...] = TARGETS
+    readings: tuple[str, ...] = ("measured",)
+    frames: str = "all"
+    cutoff_hz: float = 20.0
+    edge_s: float = 0.0
+    zscore: str = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the words."""
+        if self.frames not in FRAMES:
+            raise ArticulensError(f"frames '{self.frames}' is unknown; choose one of {', '.join(FRAMES)}.")
+        if self.zscore not in ZSCORES:
+            raise ArticulensError(f"zscore '{self.zscore}' is unknown; choose one of {', '.join(ZSCORES)}.")
+        for reading in self.readings:
+            parse_reading(reading)
+
+    def targets(self) -> list[tuple[str, str]]:
+        """Return (channel, reading) of every target column."""
+        return [(channel, reading) for reading in self.readings for channel in self.channels]
+
+    def of(self, utterance: Utterance, trajectory: Trajectory, times_s: Array) -> tuple[Array, Array]:
+        """Return which frames are kept, a mask ``(frames,)``, and their targets ``(kept, channels · readings)``.
+
+        A frame is kept where every channel was measured, in every lag asked for.
+        """
+        trajectory = trajectory.select(self.channels)
+        lags = [parse_reading(reading) for reading in self.readings]
+        at = {
+            lag: align(trajectory, times_s + lag, cutoff_hz=self.cutoff_hz, edge_s=self.edge_s)
+            for lag in dict.fromkeys([0.0, *(lag for lag in lags if lag is not None)])
+        }
+        keep = np.isfinite(np.concatenate(list(at.values()), axis=1)).all(axis=1)
+        if self.frames == "speech":
+            if utterance.labels is None:
+                raise ArticulensError(
+                    f"{utterance.audio}: has no labels to find speech by; use frames='all', or add a labels path to the recipe."
+                )
+            keep &= speech_mask(read_intervals(utterance.labels), times_s)
+        rng = np.random.default_rng([self.seed, *utterance.id.encode()])
+        frame_s = float(np.diff(times_s).mean()) if len(times_s) > 1 else 1.0
+        columns = [roll(at[0.0][keep], rng, frame_s) if lag is None else at[lag][keep] for lag in lags]
+        y = np.concatenate(columns, axis=1)
+        return keep, zscore(y)[0] if self.zscore == "file" and len(y) else y
+
+
+def sweep(
+    corpus: Corpus,
+    encoder: Encoder,
+    design: CellDesign,
+    *,
+    out: str | Path,
+    options: TargetOptions | None = None,
+    batch_seconds: float = 60.0,
+    skip_bad: bool = False,
+    progress: bool = True,
+) -> CellStore:
+    """Run an encoder over a corpus and keep the moments of every cell and layer.
+
+    Speakers are done one after the other and written when whole, so that memory does not grow with the corpus and
+    a run that was killed goes on where it was: the same command ends with the same bytes.
+
+    Parameters
+    ----------
+    corpus, encoder
+        What to hear, and who hears it.
+    design
+        Which cells to keep apart; see :meth:`CellDesign.for_protocols`.
+    out
+        Folder under which the store gets a folder of its own, named by what it depends on.
+    options
+        How positions become targets.
+    batch_seconds
+        At most so much audio goes through the encoder at once (a longer file goes alone).
+    skip_bad
+        Leave out utterances that cannot be used and list them in ``store.skipped``; otherwise the first ends the run.
+    progress
+        Show rate and remaining time on stderr.
+
+    Raises
+    ------
+    ArticulensError
+        On the first unusable utterance, unless `skip_bad`.
+    """
+    options = options or TargetOptions()
+    header = _header(corpus, encoder, design, options)
+    name = "-".join("".join(c if c.isalnum() or c in "+@." else "_" for c in part) for part in (corpus.name, encoder.name))
+    store = CellStore.create(Path(out) / f"{name}-{header['key'][:12]}", header)
+    table = design.assign(corpus.to_frame())
+    todo = [speaker for speaker in corpus.speakers if not store.has(speaker)]
+    with Progress(f"{encoder.name} hears {corpus.name}", len(todo), shown=progress) as bar:
+        for speaker in todo:
+            utterances = [u for u in corpus if u.speaker == speaker]
+            cells = _Cells(encoder, design, len(options.targets()))
+            skipped: list[dict[str, str]] = []
+            for utterance, states, keep, y in stream(
+                corpus, encoder, utterances, table, options, batch_seconds, skipped if skip_bad else None
+            ):
+                cells.add(utterance, table.loc[utterance.id], states, keep, y)
+                bar.heard(states.times_s[-1])
+            store.add(speaker, *cells.result(speaker), skipped)
+            bar.speaker_done()
+    return store
+
+
+def stream(
+    corpus: Corpus,
+    encoder: Encoder,
+    utterances: Sequence[Utterance],
+    table: pd.DataFrame,
+    options: TargetOptions,
+    batch_seconds: float,
+    skipped: list[dict[str, str]] | None,
+) -> Iterator[tuple[Utterance, States, Array, Array]]:
+    """Yield utterances with their hidden states, the mask of kept frames, and the targets of those.
+
+    Utterances of one cell follow each other, so that what is added up together is encoded together.
+    """
+    order = sorted(utterances, key=lambda u: (*map(str, table.loc[u.id]), u.id))
+    batch: list[_Heard] = []
+    for utterance in order:
+        try:
+            item = _Heard(utterance, *corpus.read_audio(utterance), corpus.read_trajectory(utterance))
+        except ArticulensError as error:
+            _skip(utterance, error, skipped)
+            continue
+        if batch and sum(i.seconds for i in batch) + item.seconds > batch_seconds:
+            yield from _encode(encoder, batch, options, skipped)
+            batch = []
+        batch.append(item)
+    yield from _encode(encoder, batch, options, skipped)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """One utterance as read."""
+
+    utterance: Utterance
+    samples: Array
+    rate_hz: float
+    trajectory: Trajectory
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate_hz
+
+
+def _encode(
+    encoder: Encoder, batch: Sequence[_Heard], options: TargetOptions, skipped: list[dict[str, str]] | None
+) -> Iterator[tuple[Utterance, States, Array, Array]]:
+    if not batch:
+        return
+    try:
+        every = encoder.encode_batch(
+            [(i.samples, i.rate_hz) for i in batch], sources=[str(i.utterance.audio) for i in batch], keep_on_device=True
+        )
+    except ArticulensError as error:
+        if len(batch) == 1:
+            _skip(batch[0].utterance, error, skipped)
+        else:  # one of them cannot be heard: the others must not suffer for it
+            for item in batch:
+                yield from _encode(encoder, [item], options, skipped)
+        return
+    for item, states in zip(batch, every, strict=True):
+        try:
+            keep, y = options.of(item.utterance, item.trajectory, states.times_s)
+        except ArticulensError as error:
+            _skip(item.utterance, error, skipped)
+            continue
+        yield item.utterance, states, keep, y
+
+
+def _skip(utterance: Utterance, error: ArticulensError, skipped: list[dict[str, str]] | None) -> None:
+    """List an utterance that cannot be used, or let its error end the run where skipping was not asked for."""
+    if skipped is None:
+        raise error
+    skipped.append({"id": utterance.id, "reason": str(error)})
+
+
+class _Cells:
+    """The moments of one speaker's cells while they grow."""
+
+    def __init__(self, encoder: Encoder, design: CellDesign, k: int) -> None:
+        self.encoder, self.design, self.k = encoder, design, k
+        self.sums: dict[tuple[Any, ...], dict[str, Accumulator]] = {}
+
+    def add(self, utterance: Utterance, row: pd.Series, states: States, keep: Array, y: Array) -> None:
+        split_frames = "frame_fold" in self.design.by
+        folds = self.design.frame_folds(utterance.id, len(y)) if split_frames else np.zeros(len(y), dtype=int)
+        index = np.flatnonzero(keep)
+        for fold in np.unique(folds):
+            values = {**row, "frame_fold": int(fold)}
+            cell = tuple(_plain(values[column]) for column in self.design.by)
+            rows, targets = torch.from_numpy(index[folds == fold]), torch.from_numpy(y[folds == fold])
+            for layer, x in states.layers.items():
+                sums = self.sums.setdefault(cell, {})
+                if layer not in sums:
+                    sums[layer] = Accumulator(x.shape[1], self.k, x.device)
+                sums[layer].update(x[rows.to(x.device)], targets)
+
+    def result(self, speaker: str) -> tuple[list[dict[str, Any]], dict[str, list[Moments]]]:
+        """Return the rows of the cell table, and for each layer their moments."""
+        cells = sorted(self.sums, key=str)
+        rows = [
+            {"speaker": speaker, **dict(zip(self.design.by, cell, strict=True)), "frames": next(iter(self.sums[cell].values())).n}
+            for cell in cells
+        ]
+        return rows, {layer: [self.sums[cell][layer].moments() for cell in cells] for layer in self.encoder.layers}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON keeps as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _header(corpus: Corpus, encoder: Encoder, design: CellDesign, options: TargetOptions) -> dict[str, Any]:
+    """Return what the moments depend on; its hash names the folder."""
+    header = {
+        "format": 1,
+        "corpus": corpus.name,
+        "corpus_fingerprint": corpus.fingerprint(),
+        "speakers": list(corpus.speakers),
+        "encoder": encoder.name,
+        "encoder_fingerprint": encoder.fingerprint,
+        "layers": list(encoder.layers),
+        "frame_s": encoder.clock.hop / encoder.clock.rate_hz,
+        "design": {"by": list(design.by), "folds": design.folds, "seed": design.seed},
+        "options": {key: list(v) if isinstance(v, tuple) else v for key, v in vars(options).items()},
+        "targets": [list(target) for target in options.targets()],
+    }
+    return {**header, "key": sha256_text([repr(header)]), "encoder_record": encoder.record()}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a probe says of one utterance that it was not trained on.
+
+    Attributes
+    ----------
+    utterance, layer
+        What was heard, and where it was read.
+    times_s
+        Frame centres, ``(frames,)``, s.
+    predicted, measured
+        Positions, ``(frames, targets)``, mm.
+    """
+
+    utterance: Utterance
+    layer: str
+    times_s: Array
+    predicted: Array
+    measured: Array
+
+
+def predict(
+    corpus: Corpus,
+    encoder: Encoder,
+    store: CellStore,
+    protocol: Protocol,
+    probe: LinearProbe,
+    *,
+    layers: Sequence[str] | None = None,
+    batch_seconds: float = 60.0,
+    scale: str = "speaker",
+    progress: bool = True,
+) -> Iterator[Prediction]:
+    """Yield, for every utterance and layer, what the probe predicts that was fitted without it.
+
+    Parameters
+    ----------
+    corpus, encoder
+        Those that `store` was made from; only utterances in `corpus` are predicted, so a selection is quicker.
+    store
+        Cells to fit to.
+    protocol
+        A protocol that never divides an utterance (not ``frame_shuffled``).
+    probe, layers, scale
+        As in :func:`articulens.evaluation.scores.evaluate`.
+    """
+    if "frame_fold" in protocol.keys:
+        raise ArticulensError(
+            f"protocol '{protocol.name}' divides the frames of an utterance; predict with one that holds out whole utterances."
+        )
+    options = TargetOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in store.header["options"].items()})
+    layers = tuple(layers or store.layers)
+    table = store.design.assign(corpus.to_frame())
+    probes: dict[tuple[str, tuple[Any, ...]], LinearProbe] = {}
+    for layer in layers:
+        cells, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
+        for split, fitted in fit_splits(cells, moments, protocol, probe, scale):
+            for row in cells[split.test][list(protocol.keys)].itertuples(index=False):
+                probes[layer, tuple(row)] = fitted
+    with Progress(f"{encoder.name} predicts {corpus.name}", len(corpus.speakers), shown=progress) as bar:
+        for utterance, states, keep, y in stream(corpus, encoder, list(corpus), table, options, batch_seconds, None):
+            cell = tuple(table.loc[utterance.id, list(protocol.keys)])
+            for layer in layers:
+                fitted = probes.get((layer, cell))
+                if fitted is not None and len(y):
+                    x = states.layers[layer].cpu().double().numpy()[keep]
+                    yield Prediction(utterance, layer, states.times_s[keep], fitted.predict(x), y)
+            bar.heard(states.times_s[-1])
+
+
+def utterance_scores(predictions: Iterator[Prediction], store: CellStore, min_frames: int = 25) -> pd.DataFrame:
+    """Return r and RMSE of each utterance, layer and target, one row each.
+
+    Utterances of fewer than `min_frames` kept frames are listed with NaN: too short for a correlation to mean much.
+    """
+    rows = []
+    for p in predictions:
+        agreement = Agreement.of_frames(p.predicted, p.measured)
+        long_enough = len(p.times_s) >= min_frames
+        for j, (channel, reading) in enumerate(store.targets):
+            rows.append(
+                {
+                    "id": p.utterance.id,
+                    "speaker": p.utterance.speaker,
+                    "language": p.utterance.language,
+                    "condition": p.utterance.condition,
+                    "task": p.utterance.task,
+                    "layer": p.layer,
+                    "sensor": channel.split(".")[0],
+                    "axis": channel.split(".")[1],
+                    "target": reading,
+                    "n_frames": agreement.n,
+                    "r": float(agreement.r[j]) if long_enough else float("nan"),
+                    "rmse_mm": float(agreement.rmse[j]),
+                }
+            )
+    return pd.DataFrame(rows)
