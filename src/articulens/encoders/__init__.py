@@ -1,0 +1,127 @@
+"""Speech encoders: audio in, the states of every layer out, with the time of every frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from articulens.encoders.base import Encoder, FrameClock, States
+from articulens.encoders.catalog import MODELS, Model, find_model, to_frame
+from articulens.errors import ArticulensError, suggest
+
+__all__ = ["MODELS", "Encoder", "FrameClock", "Model", "States", "find_model", "open_encoder", "to_frame"]
+
+DTYPES = ("fp32", "tf32", "bf16", "fp16")
+RANDOM = "@random"
+
+
+def open_encoder(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "fp32",
+    seed: int = 0,
+    revision: str | None = None,
+    layers: Sequence[str] | None = None,
+    max_seconds: float = 60.0,
+    batch_seconds: float | None = None,
+) -> Encoder:
+    """Open an encoder by name.
+
+    Parameters
+    ----------
+    name : str
+        ``"logmel"``, ``"mfcc"``, either with context (``"logmel+6"``: 6 frames to each side); a short name of
+        the model table (``"xls-r-300m"``); a Hugging Face id (``"facebook/hubert-large-ll60k"``); a local
+        folder that transformers can read. Any model followed by ``"@random"``: its architecture with random
+        weights.
+    device : {"auto", "cpu", "cuda", "cuda:0", ...}
+        ``"auto"`` takes a GPU where there is one.
+    dtype : {"fp32", "tf32", "bf16", "fp16"}
+        Precision of the forward pass; states are float32 in any case, and checked to be finite.
+    seed : int
+        Seed of ``"@random"`` weights.
+    revision : str, optional
+        Commit, tag or branch of a Hugging Face id; by default the one pinned in the model table.
+    layers : sequence of str, optional
+        Layers to keep (``"0"``, ``"1"``, ..., ``"final"``); all by default.
+    max_seconds : float
+        Recordings longer than this are cut into overlapping pieces; models with a group norm, which need the
+        whole recording, refuse them. Whisper never reads more than 30 s at once.
+    batch_seconds : float, optional
+        Audio in one padded batch of `Encoder.encode_batch`, seconds; by default 320 on a GPU, 20 on a CPU.
+
+    Returns
+    -------
+    Encoder
+
+    Raises
+    ------
+    ArticulensError
+        For an unknown name, layer, device or precision; a folder that cannot be read, is not a speech encoder
+        or has no weights; weights that do not fit; a hub that cannot be reached.
+    """
+    from articulens.encoders.acoustic import AcousticEncoder, is_acoustic
+
+    if dtype not in DTYPES:
+        raise ArticulensError(f"precision '{dtype}' is unknown{suggest(dtype, DTYPES)}")
+    device = _device(device, dtype)
+    if is_acoustic(name):
+        return AcousticEncoder(name, device=device, layers=layers)
+
+    base, random = name.removesuffix(RANDOM), name.endswith(RANDOM)
+    model = find_model(base)
+    if model is None and not Path(base).expanduser().is_dir():
+        _check_hub_id(base)
+    if model is not None and model.hub_id is None and not random:
+        raise ArticulensError(
+            f"{name} is an architecture without trained weights, expected '{name}{RANDOM}'; ask for that, or "
+            "for a trained model of `articulens models`."
+        )
+    from articulens.encoders.hub import load
+
+    return load(
+        base,
+        model,
+        random=random,
+        seed=seed,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        layers=layers,
+        max_seconds=max_seconds,
+        batch_seconds=batch_seconds,
+    )
+
+
+def _device(device: str, dtype: str) -> str:
+    """Resolve ``"auto"`` and refuse what this machine cannot do."""
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise ArticulensError(f"device '{device}' is unknown{suggest(device, ('auto', 'cpu', 'cuda'))}")
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ArticulensError(
+            f"device '{device}' was asked for and torch finds no GPU; use --device cpu or auto."
+        )
+    if dtype == "tf32" and device == "cpu":
+        raise ArticulensError("precision 'tf32' exists on GPUs only and the device is the CPU; use fp32.")
+    return device
+
+
+def _check_hub_id(name: str) -> None:
+    """Refuse names that are neither a folder nor can be a Hugging Face id."""
+    if re.fullmatch(r"[\w][\w.-]*/[\w][\w.-]*", name):
+        return
+    if re.search(r"[/\\~]", name):
+        raise ArticulensError(
+            f"{name}: there is no such folder; give the folder that holds config.json and the weights."
+        )
+    known = ["logmel", "mfcc", *(model.name for model in MODELS)]
+    raise ArticulensError(
+        f"model '{name}' is unknown, expected one of the model table, OWNER/NAME of a Hugging Face "
+        f"model, or a local folder{suggest(name, known)}"
+    )
