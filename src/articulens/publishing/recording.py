@@ -1,0 +1,68 @@
+"""What a notebook tells the runner about the data and models it used."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+VARIABLE = "ARTICULENS_RECORD"  # the runner names here the JSON file it will read after the run
+
+
+class _Corpus(Protocol):
+    def fingerprint(self) -> str: ...
+
+
+class _Encoder(Protocol):
+    @property
+    def fingerprint(self) -> str: ...
+
+
+def record(
+    corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, _Encoder] | None = None
+) -> None:
+    """Tell the runner which corpora and encoders this notebook used; outside a run, do nothing.
+
+    May be called several times; what was told before is kept.
+
+    Parameters
+    ----------
+    corpora
+        Opened corpora by the specification that opens them again, such as ``{"bundled": corpus}``.
+    encoders
+        Opened encoders by name, such as ``{"logmel": encoder}``.
+    """
+    target = os.environ.get(VARIABLE)
+    if target is None:
+        return
+    told = read_record(target)
+    told["corpora"].update({spec: corpus.fingerprint() for spec, corpus in (corpora or {}).items()})
+    for name, encoder in (encoders or {}).items():
+        told["models"][name] = {"fingerprint": encoder.fingerprint, "files": folder_fingerprint(name)}
+    Path(target).write_text(json.dumps(told), encoding="utf-8")
+
+
+def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what was recorded in `path`: ``{"corpora": {...}, "models": {...}}``, empty if nothing was."""
+    path = Path(path)
+    if not path.exists():
+        return {"corpora": {}, "models": {}}
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def folder_fingerprint(name: str) -> str | None:
+    """Return one hash over the files of a model folder, or None when `name` is not a folder.
+
+    A model named by a pinned revision cannot change under its name, a folder can.
+    """
+    from articulens.files import sha256_file, sha256_text
+
+    folder = Path(name.removesuffix("@random"))
+    if not folder.is_dir():
+        return None
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return sha256_text(
+        part for path in files for part in (path.relative_to(folder).as_posix(), sha256_file(path))
+    )

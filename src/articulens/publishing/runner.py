@@ -1,0 +1,212 @@
+"""Run notebooks that are stale, each into one self-contained executed copy."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from articulens.errors import ArticulensError
+from articulens.files import atomic_write
+from articulens.publishing import manifest, recording
+from articulens.publishing.notebooks import find_notebook, find_root, read_notebook, refresh_text, slim
+from articulens.publishing.parameters import check_parameters, inspect_parameters, read_params_file
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of one notebook: whether it ran, why, how long it took, where the executed copy is."""
+
+    notebook: str
+    ran: bool
+    reasons: tuple[str, ...]
+    seconds: float
+    output: Path
+
+
+@dataclass(frozen=True)
+class _Plan:
+    path: Path
+    notebook: NotebookNode
+    given: dict[str, Any]
+    causes: dict[str, Any]
+    output: Path
+
+
+def run_notebooks(
+    notebooks: Sequence[str | Path],
+    params: Mapping[str, object] | None = None,
+    params_file: str | Path | None = None,
+    *,
+    force: bool = False,
+    out: str | Path | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Run]:
+    """Execute the notebooks that are stale; all of them are tried even if one fails.
+
+    Parameters
+    ----------
+    notebooks
+        Paths, or names in ``notebooks/``.
+    params
+        Parameter values for all of these notebooks; text is decoded where a parameter is not a ``str``.
+    params_file
+        YAML file ``{notebook: {parameter: value}}``, by path or by name in ``notebooks/params``;
+        `params` goes before it.
+    force
+        Run fresh notebooks too.
+    out
+        Folder of the executed copies; default ``book/executed`` of the book the first notebook belongs to.
+    say
+        Takes one line about each notebook.
+
+    Raises
+    ------
+    ArticulensError
+        Before anything runs: unknown notebook, parameter or parameter file, or a value of the wrong type.
+        After the last one: a notebook failed; its earlier executed copy is kept.
+    """
+    paths = [find_notebook(name) for name in notebooks]
+    if not paths:
+        return []
+    root = find_root(paths[0].parent)
+    folder = Path(out).resolve() if out else root / "book" / "executed"
+    table = read_params_file(params_file, root) if params_file is not None else {}
+    plans = [_plan(path, {**table.get(path.stem, {}), **(params or {})}, root, folder) for path in paths]
+    runs, failures = [], []
+    for plan in plans:
+        name = plan.path.stem
+        reasons = manifest.why_stale(plan.output, plan.causes, plan.path.parent)
+        reasons = reasons or (("asked for",) if force else ())
+        if not reasons:
+            _refresh(plan)
+            say(f"{name}: fresh")
+            runs.append(Run(name, False, (), 0.0, plan.output))
+            continue
+        say(f"{name}: running, because {', '.join(reasons)}")
+        try:
+            seconds = _execute(plan, root)
+        except ArticulensError as error:
+            say(f"{name}: failed")
+            failures.append(str(error))
+            continue
+        say(f"{name}: done in {seconds:.1f} s")
+        runs.append(Run(name, True, reasons, seconds, plan.output))
+    if failures:
+        raise ArticulensError(" ".join(failures))
+    return runs
+
+
+def _plan(path: Path, values: Mapping[str, Any], root: Path, folder: Path) -> _Plan:
+    notebook = read_notebook(path)
+    known = inspect_parameters(notebook, path)
+    given = check_parameters(values, known, path.name)
+    full = {name: parameter.default for name, parameter in known.items()} | given
+    return _Plan(path, notebook, given, manifest.causes(notebook, full, root), folder / f"{path.stem}.ipynb")
+
+
+def _refresh(plan: _Plan) -> None:
+    """Carry changed prose and captions into a fresh executed copy."""
+    executed = read_notebook(plan.output)
+    refreshed = refresh_text(plan.notebook, executed)
+    told = [
+        [(cell.cell_type, cell.source, cell.metadata) for cell in book.cells]
+        for book in (executed, refreshed)
+    ]
+    if told[0] != told[1]:
+        _write(refreshed, plan.output)
+
+
+def _execute(plan: _Plan, root: Path) -> float:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    started, clock = datetime.now(UTC), time.perf_counter()
+    around = manifest.circumstances(root)
+    with tempfile.TemporaryDirectory() as scratch:
+        told, progress = Path(scratch) / "record.json", Path(scratch) / "run.ipynb"
+        try:
+            with _environment(recording.VARIABLE, str(told)):
+                done = papermill.execute_notebook(
+                    nbformat.from_dict(plan.notebook),
+                    str(progress),
+                    parameters=plan.given,
+                    kernel_name="python3",
+                    language="python",
+                    extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no remark on its own transport
+                    cwd=str(plan.path.parent),
+                    progress_bar=sys.stderr.isatty(),
+                )
+        except PapermillExecutionError as error:
+            raise ArticulensError(_sentence(plan, error, _keep_failed(plan, progress))) from error
+        except (RuntimeError, TimeoutError) as error:  # the kernel died or never came up
+            kept = _keep_failed(plan, progress)
+            raise ArticulensError(
+                f"{plan.path.name}: the kernel stopped before the notebook ended ({error}), often for want "
+                f"of memory; see {kept} for how far it came."
+            ) from error
+        record = recording.read_record(told)
+    seconds = round(time.perf_counter() - clock, 1)
+    slim(done, root)
+    done.metadata["articulens"] = {
+        "causes": {**plan.causes, **record},
+        "given": manifest.plain(plan.given),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": seconds,
+        **around,
+    }
+    _write(done, plan.output)
+    _failed(plan).unlink(missing_ok=True)
+    return seconds
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    with atomic_write(path, "w") as stream:
+        stream.write(nbformat.writes(notebook) + "\n")
+
+
+def _failed(plan: _Plan) -> Path:
+    return plan.output.parent / "failed" / plan.output.name
+
+
+def _keep_failed(plan: _Plan, progress: Path) -> Path:
+    target = _failed(plan)
+    with atomic_write(target) as stream:
+        stream.write(progress.read_bytes() if progress.is_file() else nbformat.writes(plan.notebook).encode())
+    return target
+
+
+def _sentence(plan: _Plan, error: Any, kept: Path) -> str:
+    """Return one sentence: which notebook and cell, the line, the error, where the failing copy is."""
+    where = f"{plan.path.name}, code cell {error.exec_count}"
+    if error.ename == "ArticulensError":  # already says what to do
+        return f"{where}: {error.evalue}"
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    arrow = re.search(r"^-+> *\d+ +(.+)$", plain, flags=re.MULTILINE)
+    line = f" at '{arrow.group(1).strip()}'" if arrow else ""
+    reason = str(error.evalue).strip().splitlines() or [""]
+    return f"{where}: {error.ename}{line} ({reason[0]}); see {kept}, then correct the cell and run again."
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,81 @@
+"""Build the site with Jupyter Book, but only when something it is made of changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from articulens.errors import ArticulensError
+from articulens.files import atomic_write, sha256_file, sha256_text
+from articulens.publishing import gates
+
+
+def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print) -> bool:
+    """Build and check ``_build/html``; return whether there was anything to do.
+
+    Raises
+    ------
+    ArticulensError
+        When Jupyter Book warns or fails, or a built page fails a check of :mod:`articulens.publishing.gates`.
+    """
+    output, stamp = root / "_build", root / "_build" / "stamp"
+    now = fingerprint(root)
+    if not force and stamp.is_file() and stamp.read_text(encoding="utf-8") == now:
+        return False
+    stamp.unlink(missing_ok=True)
+    for old in (".doctrees", "html"):  # kept pages would hide warnings, removed ones would linger
+        shutil.rmtree(output / old, ignore_errors=True)
+    say("site: building")
+    start = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", start, "build", str(root), "-n", "-W", "--keep-going"]
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"},
+    )
+    plain, log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout), output / "build.log"
+    with atomic_write(log, "w") as stream:
+        stream.write(plain)
+    if done.returncode:
+        found = [line.strip() for line in plain.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
+        found = found or plain.strip().splitlines()[-1:]
+        first = found[0].replace(f"{root}/", "") if found else "no message"
+        raise ArticulensError(
+            f"The book did not build ({len(found)} complaints, the first: {first}); see {log}."
+        )
+    gates.check_site(output / "html")
+    with atomic_write(stamp, "w") as stream:
+        stream.write(now)
+    return True
+
+
+def fingerprint(root: Path) -> str:
+    """Return a hash of everything the site is made of: pages, executed copies, configuration, builder."""
+    parts = [version("jupyter-book"), version("sphinx"), version("sphinx-book-theme")]
+    parts += [
+        part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))
+    ]
+    # The gates are part of what a finished site promises.
+    parts += [sha256_file(Path(module)) for module in (__file__, str(gates.__file__))]
+    return sha256_text(parts)
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """Yield the files that the site is made of."""
+    yield from (root / name for name in ("_config.yml", "_toc.yml", "index.md") if (root / name).is_file())
+    for path in sorted((root / "book").rglob("*")):
+        inside = path.relative_to(root / "book").parts
+        skipped = (
+            inside[:2] == ("executed", "failed") or path.name == "MANIFEST.json" or "__pycache__" in inside
+        )
+        if path.is_file() and not skipped and not path.name.startswith("."):
+            yield path
