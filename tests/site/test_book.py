@@ -1,0 +1,199 @@
+"""A small book, built with the project's own configuration, and looked at in a browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from articulens.errors import ArticulensError
+from articulens.publishing import build_book
+
+ROOT = Path(__file__).parents[2]
+PAGE = "book/executed/01_draw_line.html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one worker builds the book once
+
+TOC = "format: jb-book\nroot: index\nchapters:\n  - file: book/executed/01_draw_line\n"
+INDEX = "# Front\n\nA formula $a_1$, and {numref}`fig-line` of {doc}`book/executed/01_draw_line`.\n"
+NOTEBOOK = r"""
+# %% [markdown]
+# # Draw a line
+# $$ r = \frac{s_{xy}}{\sqrt{s_{xx} s_{yy}}} $$
+
+# %% tags=["parameters"]
+slope: float = 1.0  # of the line
+
+# %%
+import sys
+import matplotlib.pyplot as plt
+print("left", "over", sep="", file=sys.stderr)
+
+# %% mystnb={"image": {"alt": "A rising line."}, "figure": {"caption": "A line.", "name": "fig-line"}}
+figure, axes = plt.subplots(figsize=(3, 2))
+axes.plot([0, 1], [0, slope])
+plt.show()
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("book")
+    shutil.copy(ROOT / "_config.yml", root)
+    for folder in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
+    shutil.copy(ROOT / "book" / "references.bib", root / "book")
+    (root / "_toc.yml").write_text(TOC)
+    (root / "index.md").write_text(INDEX)
+    params = root / "notebooks" / "params"
+    params.mkdir(parents=True)
+    (params / "bundled.yaml").write_text("")
+    (params / "smoke.yaml").write_text("01_draw_line: {slope: -1.0}\n")
+    (params.parent / "01_draw_line.py").write_text(NOTEBOOK)
+    first = build_book(root=root, say=lambda line: None)
+    assert first.built
+    assert [run.ran for run in first.runs] == [True]
+    assert first.index == root / "_build" / "html" / "index.html"
+    return root
+
+
+def test_nothing_is_done_twice(book: Path) -> None:
+    before = (book / "_build" / "html" / PAGE).stat().st_mtime_ns
+    manifest = (book / "book" / "executed" / "MANIFEST.json").read_bytes()
+    lines: list[str] = []
+    again = build_book(root=book, say=lines.append)
+    assert not again.built
+    assert [run.ran for run in again.runs] == [False]
+    assert lines[0] == "01_draw_line: fresh"
+    assert re.search(r"0 of 1 notebooks run, site unchanged, \d+\.\d s", lines[-1])
+    assert (book / "_build" / "html" / PAGE).stat().st_mtime_ns == before
+    assert (book / "book" / "executed" / "MANIFEST.json").read_bytes() == manifest
+
+
+def test_the_page_shows_figure_and_provenance(book: Path) -> None:
+    html = (book / "_build" / "html" / PAGE).read_text()
+    assert re.search(r'<img[^>]*alt="A rising line\."', html)
+    assert "leftover" not in html, "what went to stderr is no part of the page"
+    provenance = re.search(r'<p class="provenance">(.*?)</p>', html).group(1)
+    past = json.loads((book / "book" / "executed" / "MANIFEST.json").read_text())["01_draw_line"]
+    for part in (past["versions"]["torch"], past["causes"]["code"][:8], "parameters: as written"):
+        assert part in provenance
+
+
+def test_buttons_lead_to_the_notebook(book: Path) -> None:
+    html = (book / "_build" / "html" / PAGE).read_text()
+    repository = "https://github.com/articulens/articulens"
+    assert f"{repository}/edit/main/notebooks/01_draw_line.py" in html
+    assert (
+        "colab.research.google.com/github/articulens/articulens/blob/main/notebooks/01_draw_line.ipynb"
+        in html
+    )
+    assert "urlpath=lab/tree/notebooks/01_draw_line.ipynb" in html
+    outside = [
+        url
+        for url in re.findall(r'href="(https?://[^"]+)"', html)
+        if "book/executed" in url and "/issues/" not in url
+    ]
+    assert outside == []
+    assert '_sources/book/executed/01_draw_line.ipynb"' in html, "the download link stays"
+
+
+def test_a_page_with_a_dead_reference_does_not_pass(book: Path) -> None:
+    try:
+        (book / "index.md").write_text(INDEX + "\nSee {doc}`nowhere`.\n")
+        with pytest.raises(
+            ArticulensError, match=r"The book did not build \(1 complaints, the first: .*nowhere"
+        ):
+            build_book(root=book, say=lambda line: None)
+        with pytest.raises(ArticulensError, match="did not build"):
+            build_book(root=book, say=lambda line: None)
+    finally:
+        (book / "index.md").write_text(INDEX)
+        assert build_book(root=book, say=lambda line: None).built
+
+
+class _Server(SimpleHTTPRequestHandler):
+    """Serves a site whose pages report, through a content policy, whatever they want from another host."""
+
+    def end_headers(self) -> None:
+        self.send_header(
+            "Content-Security-Policy",
+            "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; report-uri /report",
+        )
+        super().end_headers()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.reports.append(json.loads(body)["csp-report"]["blocked-uri"])
+        self.send_response(204)
+        self.end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if int(code) >= 400 and not self.path.endswith("favicon.ico"):
+            self.server.missing.append(self.path)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(book: Path) -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Server, directory=str(book / "_build" / "html")))
+    server.reports, server.missing = [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def _rendered(server: ThreadingHTTPServer, page: str, profile: Path) -> str:
+    """Return the page as the browser has it once its scripts have run."""
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+    ]
+    url = f"http://127.0.0.1:{server.server_address[1]}/{page}"
+    done = subprocess.run([CHROMIUM, *flags, url], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+
+
+@browser
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["index.html", PAGE])
+def test_maths_is_set_and_nothing_comes_from_elsewhere(server, page: str, tmp_path: Path) -> None:
+    dom = _rendered(server, page, tmp_path)
+    assert "<mjx-container" in dom, "MathJax did not set the formula"
+    assert "<mjx-merror" not in dom
+    assert server.reports == []
+    assert server.missing == []
+
+
+@browser
+@pytest.mark.browser
+def test_the_browser_would_have_told(server, book: Path, tmp_path: Path) -> None:
+    page = book / "_build" / "html" / "leak.html"
+    page.write_text('<html><body><script src="https://elsewhere.invalid/x.js"></script></body></html>')
+    try:
+        _rendered(server, "leak.html", tmp_path)
+    finally:
+        page.unlink()
+    assert server.reports == ["https://elsewhere.invalid/x.js"]
