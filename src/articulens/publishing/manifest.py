@@ -148,7 +148,7 @@ def _corpus_fingerprint(spec: str) -> str | None:
 
 
 def update_manifest(root: Path, stems: Iterable[str]) -> None:
-    """Write ``MANIFEST.json`` for the published notebooks; entries with unchanged causes stay as they are."""
+    """Write ``MANIFEST.json`` for the published notebooks; a repeat of the same run changes nothing."""
     folder = root / "book" / "executed"
     path = folder / "MANIFEST.json"
     text = path.read_text(encoding="utf-8") if path.is_file() else "{}"
@@ -164,8 +164,9 @@ def update_manifest(root: Path, stems: Iterable[str]) -> None:
             "sha256": sha256_file(executed),
             "bytes": executed.stat().st_size,
         }
-        known = before.get(stem)
-        after[stem] = known if known and known.get("causes") == entry.get("causes") else entry
+        known = before.get(stem, {})
+        repeated = known.get("causes") == entry.get("causes") and known.get("started") != entry.get("started")
+        after[stem] = known if repeated else entry
     new = json.dumps(after, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if new != text:
         with atomic_write(path, "w") as stream:

@@ -30,7 +30,8 @@ def record(
     Parameters
     ----------
     corpora
-        Opened corpora by the specification that opens them again, such as ``{"bundled": corpus}``.
+        Opened corpora, before any selection, by the specification that opens them again:
+        ``{"bundled": corpus}``.
     encoders
         Opened encoders by name, such as ``{"logmel": encoder}``.
     """
