@@ -42,11 +42,14 @@ def notebook_problems(path: Path) -> list[str]:
                 problems.append(f"{where}: ended with {output.ename}; correct it and run again")
             if size > MAX_OUTPUT:
                 problems.append(f"{where}: an output has {size:,} bytes, more than {MAX_OUTPUT:,}; show less")
-            image = any(kind.startswith("image/") for kind in output.get("data", {}))
-            if image and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
-                problems.append(
-                    f'{where}: shows a figure without alt text; add mystnb={{"image": {{"alt": "..."}}}}'
-                )
+        images = [o for o in cell.get("outputs", []) if any(k.startswith("image/") for k in o.get("data", {}))]
+        if len(images) > 1:
+            problems.append(
+                f"{where}: shows {len(images)} figures, but alt text and name are for one; "
+                "show one a cell, and close a pyplot figure that is also returned"
+            )
+        if images and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
+            problems.append(f'{where}: shows a figure without alt text; add mystnb={{"image": {{"alt": "..."}}}}')
     return problems
 
 
@@ -58,11 +61,7 @@ def check_site(html: Path) -> None:
     ArticulensError
         For a traceback, an image without alt text, anything loaded from another host, a dead internal link.
     """
-    pages = {
-        path.resolve(): _Page.read(path)
-        for path in sorted(html.rglob("*.html"))
-        if "_static" not in path.parts
-    }
+    pages = {path.resolve(): _Page.read(path) for path in sorted(html.rglob("*.html")) if "_static" not in path.parts}
     problems = []
     for path, page in pages.items():
         name = path.relative_to(html.resolve()).as_posix()
@@ -70,12 +69,8 @@ def check_site(html: Path) -> None:
         for link in page.links:
             problems += [f"{name}: {problem}" for problem in _dead(link, path, pages)]
     for sheet in sorted(html.rglob("*.css")):
-        for found in re.findall(
-            r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", sheet.read_text("utf-8")
-        ):
-            problems.append(
-                f"{sheet.relative_to(html).as_posix()}: loads {found}; keep a copy in book/_static"
-            )
+        for found in re.findall(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", sheet.read_text("utf-8")):
+            problems.append(f"{sheet.relative_to(html).as_posix()}: loads {found}; keep a copy in book/_static")
     _raise(problems)
 
 

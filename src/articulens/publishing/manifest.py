@@ -42,9 +42,7 @@ def package_fingerprint() -> str:
     files = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     kept = [path for path in files if path.parts[0] not in _OUTSIDE]
     return sha256_text(
-        part
-        for path in kept
-        for part in (path.as_posix(), syntax((folder / path).read_text(encoding="utf-8")))
+        part for path in kept for part in (path.as_posix(), syntax((folder / path).read_text(encoding="utf-8")))
     )
 
 

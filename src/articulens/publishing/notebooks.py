@@ -69,16 +69,10 @@ def read_notebook(path: Path) -> NotebookNode:
         When the file is not a notebook.
     """
     try:
-        notebook = (
-            jupytext.read(path, fmt="py:percent")
-            if path.suffix == ".py"
-            else nbformat.read(path, as_version=4)
-        )
+        notebook = jupytext.read(path, fmt="py:percent") if path.suffix == ".py" else nbformat.read(path, as_version=4)
     except (OSError, UnicodeDecodeError, ValueError, nbformat.reader.NotJSONError) as error:
         reason = str(error).strip().splitlines()[0][:120]
-        raise ArticulensError(
-            f"{path}: cannot be read as a notebook ({reason}); restore or delete it."
-        ) from error
+        raise ArticulensError(f"{path}: cannot be read as a notebook ({reason}); restore or delete it.") from error
     if path.suffix == ".py":
         _name_cells(notebook)
     return notebook
@@ -168,9 +162,7 @@ def slim(notebook: NotebookNode, root: Path) -> NotebookNode:
         {key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata}
     )
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict(
-            {k: cell.metadata[k] for k in ("tags", "mystnb") if cell.metadata.get(k)}
-        )
+        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in ("tags", "mystnb") if cell.metadata.get(k)})
         if cell.cell_type != "code":
             continue
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

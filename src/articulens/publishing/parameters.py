@@ -58,9 +58,7 @@ def inspect_parameters(notebook: NotebookNode, path: Path) -> dict[str, Paramete
     return found
 
 
-def check_parameters(
-    values: Mapping[str, Any], known: Mapping[str, Parameter], where: str | Path
-) -> dict[str, Any]:
+def check_parameters(values: Mapping[str, Any], known: Mapping[str, Parameter], where: str | Path) -> dict[str, Any]:
     """Return `values` fit for the notebook `where`; text is decoded where the parameter is not a ``str``.
 
     Raises

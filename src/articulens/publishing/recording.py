@@ -20,9 +20,7 @@ class _Encoder(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def record(
-    corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, _Encoder] | None = None
-) -> None:
+def record(corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, _Encoder] | None = None) -> None:
     """Tell the runner which corpora and encoders this notebook used; outside a run, do nothing.
 
     May be called several times; what was told before is kept.
@@ -64,6 +62,4 @@ def folder_fingerprint(name: str) -> str | None:
     if not folder.is_dir():
         return None
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return sha256_text(
-        part for path in files for part in (path.relative_to(folder).as_posix(), sha256_file(path))
-    )
+    return sha256_text(part for path in files for part in (path.relative_to(folder).as_posix(), sha256_file(path)))

@@ -120,10 +120,7 @@ def _refresh(plan: _Plan) -> None:
     """Carry changed prose and captions into a fresh executed copy."""
     executed = read_notebook(plan.output)
     refreshed = refresh_text(plan.notebook, executed)
-    told = [
-        [(cell.cell_type, cell.source, cell.metadata) for cell in book.cells]
-        for book in (executed, refreshed)
-    ]
+    told = [[(cell.cell_type, cell.source, cell.metadata) for cell in book.cells] for book in (executed, refreshed)]
     if told[0] != told[1]:
         _write(refreshed, plan.output)
 

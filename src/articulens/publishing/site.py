@@ -49,9 +49,7 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
         found = [line.strip() for line in plain.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
         found = found or plain.strip().splitlines()[-1:]
         first = found[0].replace(f"{root}/", "") if found else "no message"
-        raise ArticulensError(
-            f"The book did not build ({len(found)} complaints, the first: {first}); see {log}."
-        )
+        raise ArticulensError(f"The book did not build ({len(found)} complaints, the first: {first}); see {log}.")
     gates.check_site(output / "html")
     with atomic_write(stamp, "w") as stream:
         stream.write(now)
@@ -61,9 +59,7 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
 def fingerprint(root: Path) -> str:
     """Return a hash of everything the site is made of: pages, executed copies, configuration, builder."""
     parts = [version("jupyter-book"), version("sphinx"), version("sphinx-book-theme")]
-    parts += [
-        part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))
-    ]
+    parts += [part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))]
     # The gates are part of what a finished site promises.
     parts += [sha256_file(Path(module)) for module in (__file__, str(gates.__file__))]
     return sha256_text(parts)
@@ -74,8 +70,6 @@ def sources(root: Path) -> Iterator[Path]:
     yield from (root / name for name in ("_config.yml", "_toc.yml", "index.md") if (root / name).is_file())
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
-        skipped = (
-            inside[:2] == ("executed", "failed") or path.name == "MANIFEST.json" or "__pycache__" in inside
-        )
+        skipped = inside[:2] == ("executed", "failed") or path.name == "MANIFEST.json" or "__pycache__" in inside
         if path.is_file() and not skipped and not path.name.startswith("."):
             yield path

@@ -22,9 +22,7 @@ print(name, total)
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """The root of a book with one notebook and a parameter file."""
-    (tmp_path / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters:\n- file: book/executed/01_tiny\n"
-    )
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n- file: book/executed/01_tiny\n")
     (tmp_path / "requirements.lock").write_text("# a comment\nnumpy==2.4.6\n")
     params = tmp_path / "notebooks" / "params"
     params.mkdir(parents=True)

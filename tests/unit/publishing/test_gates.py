@@ -68,6 +68,12 @@ def test_executed_copies(tmp_path: Path) -> None:
     with pytest.raises(ArticulensError, match=r"01\.ipynb, code cell 1: shows a figure without alt text"):
         check_executed([_executed(tmp_path, figure)])
     check_executed([_executed(tmp_path, figure, mystnb={"image": {"alt": "A line."}})])
+    twice = _executed(tmp_path, figure, mystnb={"image": {"alt": "A line."}})
+    notebook = nbformat.read(twice, as_version=4)
+    notebook.cells[0].outputs.append(figure)
+    nbformat.write(notebook, twice)
+    with pytest.raises(ArticulensError, match="code cell 1: shows 2 figures"):
+        check_executed([twice])
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="x", traceback=[])
     with pytest.raises(ArticulensError, match="ended with ValueError"):
         check_executed([_executed(tmp_path, error)])

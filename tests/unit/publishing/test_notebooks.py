@@ -45,9 +45,7 @@ def test_fingerprint_is_the_same_for_both_of_a_pair_and_for_an_injected_copy(boo
 
 def test_code_may_not_move_between_cells_unseen() -> None:
     one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1\nb = 2")])
-    two = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("a = 1"), nbformat.v4.new_code_cell("b = 2")]
-    )
+    two = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 1"), nbformat.v4.new_code_cell("b = 2")])
     assert fingerprint(one) != fingerprint(two)
 
 
@@ -74,9 +72,7 @@ def test_refresh_keeps_outputs_and_takes_prose(book: Path) -> None:
     executed = read_notebook(path)
     executed.metadata["articulens"] = {"kept": True}
     executed.cells[2].outputs = [nbformat.v4.new_output("stream", text="plain 6\n")]
-    executed.cells.insert(
-        2, nbformat.v4.new_code_cell("count = 2", metadata={"tags": ["injected-parameters"]})
-    )
+    executed.cells.insert(2, nbformat.v4.new_code_cell("count = 2", metadata={"tags": ["injected-parameters"]}))
     path.write_text(path.read_text().replace("A small", "A tiny").replace("# a comment", "# other"))
     fresh = refresh_text(read_notebook(path), executed)
     assert fresh.cells[0].source == "# A tiny notebook"
@@ -95,9 +91,7 @@ def test_slim_removes_what_ties_to_a_machine(tmp_path: Path, monkeypatch: pytest
         nbformat.v4.new_output("stream", name="stdout", text=text),
         nbformat.v4.new_output("display_data", data={"text/plain": text, "image/png": "aaaa"}),
     ]
-    notebook = slim(
-        nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}, "papermill": {}}), tmp_path
-    )
+    notebook = slim(nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}, "papermill": {}}), tmp_path)
     out = notebook.cells[0].outputs
     assert [o.output_type for o in out] == ["stream", "display_data"]
     assert out[0].text.startswith("./data and ~/x on localhost; ")
@@ -114,9 +108,7 @@ def test_notebooks_are_found_by_path_and_name(book: Path, monkeypatch: pytest.Mo
     assert find_root() == book
     for name in (path, path.with_suffix(".ipynb"), "01_tiny"):
         assert find_notebook(name) == path
-    with pytest.raises(
-        ArticulensError, match=r"01_tine: there is no such notebook; did you mean '01_tiny'\?"
-    ):
+    with pytest.raises(ArticulensError, match=r"01_tine: there is no such notebook; did you mean '01_tiny'\?"):
         find_notebook("01_tine")
 
 

@@ -27,9 +27,7 @@ def test_parameters_with_type_and_default(known: dict) -> None:
 def test_only_annotated_literals(book: Path, line: str) -> None:
     path = book / "notebooks" / "01_tiny.py"
     path.write_text(path.read_text().replace("count: int = 2", line))
-    with pytest.raises(
-        ArticulensError, match=r"01_tiny\.py: the parameters cell holds .* 'name: type = literal'"
-    ):
+    with pytest.raises(ArticulensError, match=r"01_tiny\.py: the parameters cell holds .* 'name: type = literal'"):
         inspect_parameters(read_notebook(path), path)
 
 
@@ -52,9 +50,7 @@ def test_text_is_decoded_by_the_annotation(known: dict) -> None:
     ],
 )
 def test_a_value_of_the_wrong_type(known: dict, name: str, value: object) -> None:
-    with pytest.raises(
-        ArticulensError, match=rf"nb: parameter '{name}' was given .* is of type {known[name].type}"
-    ):
+    with pytest.raises(ArticulensError, match=rf"nb: parameter '{name}' was given .* is of type {known[name].type}"):
         check_parameters({name: value}, known, "nb")
 
 
@@ -85,7 +81,5 @@ def test_a_bad_params_file(book: Path, content: str, message: str) -> None:
 
 
 def test_a_missing_params_file(book: Path) -> None:
-    with pytest.raises(
-        ArticulensError, match=r"smoek: there is no such parameter file; did you mean 'smoke'"
-    ):
+    with pytest.raises(ArticulensError, match=r"smoek: there is no such parameter file; did you mean 'smoke'"):
         read_params_file("smoek", book)

@@ -49,9 +49,7 @@ def test_citation_tells_the_version_and_licence() -> None:
 
 def test_continuous_integration_runs_what_the_readme_says() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    targets = set(
-        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    )
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     called = re.findall(r"^make (\w+)", script, flags=re.MULTILINE)
     assert called == ["lint", "test", "book"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

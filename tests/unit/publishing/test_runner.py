@@ -67,9 +67,7 @@ def test_a_changed_package_makes_stale(book: Path, monkeypatch: pytest.MonkeyPat
     assert _run(book).reasons == ("the package changed",)
 
 
-def test_package_fingerprint_ignores_what_no_result_depends_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_package_fingerprint_ignores_what_no_result_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("__init__.py", "cli.py", "publishing/site.py", "core.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
@@ -179,9 +177,7 @@ def test_kill_leaves_the_old_copy_and_no_kernel(book: Path) -> None:
     )
     path = str(book / "notebooks" / "01_tiny.py")
     program = f"from articulens.publishing import run_notebooks; run_notebooks([{path!r}])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     marker = book / "notebooks" / "pid"
     _wait(lambda: marker.exists() and marker.read_text())
     process.send_signal(signal.SIGKILL)
