@@ -1,3 +1,3 @@
-"""articulens: what do speech models know about the mouth?"""
+"""What do speech models know about the mouth."""
 
 __version__ = "0.1.0"

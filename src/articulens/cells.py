@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,8 @@ class CellStore:
     ----------
     header : dict
         What the cells were made from and how: corpus, encoder, fingerprints, layers, targets, options.
+    utterances : DataFrame
+        By utterance id: speaker and what :meth:`CellDesign.assign` gave it in the whole corpus.
     cells : DataFrame
         One row a cell: ``speaker``, the columns of the design, ``frames``.
     skipped : list of dict
@@ -125,6 +127,7 @@ class CellStore:
         self.layers: tuple[str, ...] = tuple(self.header["layers"])
         self.targets: list[tuple[str, str]] = [(channel, reading) for channel, reading in self.header["targets"]]
         self.design = CellDesign(**{**self.header["design"], "by": tuple(self.header["design"]["by"])})
+        self.utterances = pd.DataFrame.from_dict(self.header["utterances"], orient="index")
         self._refresh()
 
     @classmethod
@@ -149,7 +152,8 @@ class CellStore:
                     about = json.loads(stored["about"].tobytes())
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 raise ArticulensError(
-                    f"{path}: the stored cells cannot be read ({error}); delete the file and run the same command again."
+                    f"{path}: the stored cells cannot be read ({error}); delete the file and run the same command "
+                    "again."
                 ) from error
             rows += about["cells"]
             self._files += [(path, i) for i in range(len(about["cells"]))]
@@ -168,7 +172,7 @@ class CellStore:
         self,
         speaker: str,
         cells: Sequence[dict[str, Any]],
-        moments: dict[str, Sequence[Moments]],
+        moments: Mapping[str, Sequence[Moments]],
         skipped: Sequence[dict[str, str]],
     ) -> None:
         """Write one speaker: rows of the cell table, and for each layer the moments in the same order."""
@@ -209,10 +213,16 @@ def coarsen(
                 f"the stored cells are not separated by '{column}'{suggest(column, list(cells.columns))} "
                 "Sweep again with a protocol or `by` that asks for it."
             )
-    groups = cells.groupby(list(columns), sort=True, observed=True).indices
+    groups = rows_by(cells, columns)
     table = pd.DataFrame([dict(zip(columns, key, strict=True)) for key in groups], columns=list(columns))
     merged = [Moments.sum(moments[i] for i in index) for index in groups.values()]
     return table.assign(frames=[m.n for m in merged]), merged
+
+
+def rows_by(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple[Any, ...], npt.NDArray[np.intp]]:
+    """Return the row numbers of every combination of values of `columns` that occurs."""
+    numbered = table[list(columns)].reset_index(drop=True)
+    return {key: part.index.to_numpy() for key, part in numbered.groupby(list(columns), sort=True, observed=True)}
 
 
 def _write(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:

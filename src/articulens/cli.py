@@ -34,14 +34,17 @@ _debug = False
 CorpusSpec = Annotated[
     str,
     typer.Argument(
-        metavar="CORPUS", help="'bundled', 'frost:PATH', 'tabular:PATH', any other recipe 'NAME:PATH', or a recipe.yaml."
+        metavar="CORPUS",
+        help="'bundled', 'frost:PATH', 'tabular:PATH', any other recipe 'NAME:PATH', or a recipe.yaml.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 
 
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     global _debug
     _debug = debug
 
@@ -50,7 +53,7 @@ def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[dict[Any, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in rows[0] if rows else []:
         table.add_column(column.replace("_", " "), overflow="fold")
@@ -62,9 +65,9 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 @corpus_app.command("list")
 def corpus_list(as_json: AsJson = False) -> None:
     """List the corpora that can be opened by name."""
-    from articulens.corpora.catalog import known_corpora
+    from articulens.corpora import known_corpora
 
-    rows = [{"name": name, "what": what} for name, what in known_corpora().items()]
+    rows = [{"name": name} for name in known_corpora()]
     _print_json(rows) if as_json else _print_table(rows)
 
 
@@ -75,11 +78,11 @@ def corpus_describe(corpus: CorpusSpec, as_json: AsJson = False) -> None:
     Example: **articulens corpus describe bundled**
     """
     from articulens.corpora import open_corpus
-    from articulens.corpora.audio import audio_seconds
+    from articulens.corpora.audio import audio_duration
 
     opened = open_corpus(corpus)
     table = opened.to_frame()
-    seconds = [audio_seconds(u.audio) for u in opened]
+    seconds = [audio_duration(u.audio) for u in opened]
     table = table.assign(minutes=[s / 60 for s in seconds])
     cells = (
         table.groupby(["language", "condition", "task"])
@@ -87,7 +90,7 @@ def corpus_describe(corpus: CorpusSpec, as_json: AsJson = False) -> None:
         .reset_index()
     )
     first = opened.read_trajectory(opened.utterances[0])
-    about = {
+    about: dict[str, Any] = {
         "name": opened.name,
         "root": str(opened.root),
         "utterances": len(opened),
@@ -125,11 +128,17 @@ def probe(
         "logmel"
     ],
     protocol: Annotated[
-        list[str], typer.Option(help="frame_shuffled, utterance, sentence, loso, loso_sentence, loso_within(COLUMN), leave_language_out; repeatable.")
+        list[str],
+        typer.Option(
+            help="frame_shuffled, utterance, sentence, loso, loso_sentence, loso_within(COLUMN) or leave_language_out; "
+            "repeatable."
+        ),
     ] = ["loso_sentence"],  # noqa: B006
     output: Annotated[Path, typer.Option("--out", help="Table to write: .parquet or .csv.")] = Path("scores.parquet"),
     layer: Annotated[list[str] | None, typer.Option(help="Only these layers; repeatable.")] = None,
-    by: Annotated[list[str] | None, typer.Option(help="Score apart by language, task, condition …; repeatable.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Score apart by language, task, condition …; repeatable.")
+    ] = None,
     alpha: Annotated[str, typer.Option(help="'auto' (chosen inside the training data), 'ols', or a number.")] = "auto",
     reading: Annotated[
         list[str], typer.Option(help="measured, rolled (negative control), lag+0.100 …; repeatable.")
@@ -138,19 +147,20 @@ def probe(
     scale: Annotated[str, typer.Option(help="speaker (z-score by training speaker) or mm.")] = "speaker",
     zscore: Annotated[str, typer.Option(help="none, or file (as published: uses test data).")] = "none",
     cutoff_hz: Annotated[float, typer.Option(help="Low-pass of the positions, Hz.")] = 20.0,
+    rate_hz: Annotated[float | None, typer.Option(help="Positions a second, where the recipe's is not right.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of sentences, utterances or frames.")] = 5,
     seed: Annotated[int, typer.Option(help="Decides folds and random weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="fp32, tf32, bf16 or fp16.")] = "fp32",
-    cache: Annotated[Path, typer.Option(help="Folder of intermediate moments; a killed run goes on from there.")] = Path(
-        "cache"
-    ),
+    cache: Annotated[
+        Path, typer.Option(help="Folder of intermediate moments; a killed run goes on from there.")
+    ] = Path("cache"),
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unusable utterances and list them.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Probe every layer of encoders for articulator positions and write the tidy table of scores.
 
-    Examples:
+    For example:
 
     **articulens probe --corpus bundled --model logmel --model mfcc --protocol sentence --out scores.csv**
 
@@ -165,30 +175,39 @@ def probe(
     from articulens.evaluation.protocols import open_protocol
     from articulens.evaluation.scores import evaluate, write_scores
     from articulens.probes.linear import LinearProbe
-    from articulens.sweep import TargetOptions, sweep
+    from articulens.sweep import sweep
+    from articulens.targets import TargetOptions
 
     if output.suffix not in (".parquet", ".csv"):
         raise ArticulensError(f"{output}: a table is written as .parquet or .csv; change the name's ending.")
     protocols = [open_protocol(name) for name in protocol]
     options = TargetOptions(readings=tuple(reading), frames=frames, cutoff_hz=cutoff_hz, zscore=zscore, seed=seed)
     linear = LinearProbe(_penalty(alpha), standardize=True)
-    recordings = open_corpus(corpus)
+    recordings = open_corpus(corpus, rate_hz=rate_hz, skip_bad=skip_bad)
+    left_out = list(recordings.skipped)
     design = CellDesign.for_protocols(protocols, by or (), folds=folds, seed=seed)
-    tables, skipped = [], {}
+    tables = []
     for name in model:
         encoder = open_encoder(name, device=device, dtype=dtype, seed=seed, layers=layer)
         store = sweep(recordings, encoder, design, out=cache, options=options, skip_bad=skip_bad, progress=not as_json)
-        skipped |= {row["id"]: row["reason"] for row in store.skipped}
+        left_out += [f"{row['id']}: {row['reason']}" for row in store.skipped]
         for chosen in protocols:
             tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale))
     scores = pd.concat(tables, ignore_index=True)
     write_scores(scores, output)
     summary = summarise(scores, ["model", "protocol", "target", "layer"])
     if as_json:
-        _print_json({"out": str(output), "rows": len(scores), "skipped": skipped, "summary": summary.to_dict("records")})
+        _print_json(
+            {
+                "out": str(output),
+                "rows": len(scores),
+                "left_out": left_out,
+                "summary": summary.to_dict("records"),
+            }
+        )
         return
-    for utterance, reason in skipped.items():
-        typer.echo(f"left out {utterance}: {reason}", err=True)
+    for reason in dict.fromkeys(left_out):
+        typer.echo(f"left out {reason}", err=True)
     _print_table(
         [
             {
@@ -213,30 +232,27 @@ def _penalty(alpha: str) -> float | tuple[float, ...]:
     try:
         return float(alpha)
     except ValueError:
-        raise ArticulensError(f"--alpha '{alpha}' is not a penalty; give auto, ols or a number that is 0 or more.") from None
+        raise ArticulensError(
+            f"--alpha '{alpha}' is not a penalty; give auto, ols or a number that is 0 or more."
+        ) from None
 
 
 @app.command()
 def run(
     notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="Names in notebooks/, or paths.")],
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+        list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="Set a parameter; repeatable.")
     ] = None,
     params: Annotated[str | None, typer.Option(help="A file of parameters, or its name in notebooks/params.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even what is fresh.")] = False,
 ) -> None:
     """Execute notebooks whose code, data, models or parameters changed.
 
-    Example: **articulens run 02_map_layers_and_sensors -p protocol=loso --params smoke**
+    Example: **articulens run 02_map_layers_and_sensors -p protocol loso --params smoke**
     """
     from articulens.publishing import run_notebooks
 
-    values = {}
-    for pair in parameter or []:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ArticulensError(f"-p {pair}: expected NAME=VALUE, as in -p seed=1.")
-        values[name] = value
+    values = dict(pair.partition("=")[::2] for pair in parameter or [])
     run_notebooks(notebooks, values, params, force=force, say=typer.echo)
 
 
@@ -252,10 +268,24 @@ def book(
     typer.echo(f"{built.index}")
 
 
+def _pairs(arguments: list[str]) -> list[str]:
+    """Join ``-p NAME VALUE``, as papermill spells it, to ``-p NAME=VALUE``: Typer knows no repeated pairs."""
+    joined: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        joined.append(word)
+        if word == "-p":
+            name = next(words, None)
+            value = next(words, None) if name is not None and "=" not in name else None
+            if name is not None:
+                joined.append(name if value is None else f"{name}={value}")
+    return joined
+
+
 def main() -> None:
     """Run the command line; what a user can mend is said in one sentence, with exit status 2."""
     try:
-        app()
+        app(_pairs(sys.argv[1:]))
     except ArticulensError as error:
         if _debug:
             traceback.print_exc()

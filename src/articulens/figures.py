@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +20,7 @@ STYLES = [
     ("#E69F00", "v", "-"), ("#56B4E9", "P", "--"), ("#000000", "X", "-."),
 ]  # fmt: skip
 
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "figure.facecolor": "white",
@@ -69,7 +70,12 @@ def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str =
 
 
 def layer_profile(
-    scores: pd.DataFrame, *, compare: str = "model", references: Sequence[str] = (), value: str = "r", title: str = ""
+    scores: pd.DataFrame,
+    *,
+    compare: str = "model",
+    references: Sequence[str] = (),
+    value: str = "r",
+    title: str = "",
 ) -> Figure:
     """Draw the mean over channels by layer, one line for each `compare`, with 95 % intervals over speakers.
 
@@ -92,7 +98,9 @@ def layer_profile(
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
         for (name, lines), (colour, marker, line) in zip(
-            summary.groupby(compare, sort=False), STYLES * (1 + summary[compare].nunique() // len(STYLES)), strict=False
+            summary.groupby(compare, sort=False),
+            STYLES * (1 + summary[compare].nunique() // len(STYLES)),
+            strict=False,
         ):
             if name in references:
                 row = lines.iloc[0]
@@ -103,7 +111,14 @@ def layer_profile(
             x = [at[layer] for layer in lines["layer"]]
             error = np.array([lines["mean"] - lines["low"], lines["high"] - lines["mean"]])
             axes.errorbar(
-                x, lines["mean"], np.nan_to_num(error), color=colour, marker=marker, linestyle=line, label=name, capsize=2
+                x,
+                lines["mean"],
+                np.nan_to_num(error),
+                color=colour,
+                marker=marker,
+                linestyle=line,
+                label=name,
+                capsize=2,
             )
         axes.set(
             xlabel="layer",

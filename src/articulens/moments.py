@@ -53,20 +53,20 @@ class Moments:
         return cls(0, np.zeros(p), np.zeros(k), np.zeros((p, p)), np.zeros((p, k)), np.zeros((k, k)))
 
     @classmethod
-    def from_frames(cls, x: npt.ArrayLike, y: npt.ArrayLike) -> Moments:
+    def from_frames(cls, features: npt.ArrayLike, targets: npt.ArrayLike) -> Moments:
         """Gather the moments of frames.
 
         Parameters
         ----------
-        x, y
-            Features ``(frames, p)`` and targets ``(frames, k)`` of the same frames, finite.
+        features, targets
+            ``(frames, p)`` and ``(frames, k)``, of the same frames, finite.
 
         Raises
         ------
         ArticulensError
             When the shapes do not pair or a value is not finite.
         """
-        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        x, y = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
         if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
             raise ArticulensError(
                 f"moments: features {x.shape} and targets {y.shape} do not pair; "
@@ -125,11 +125,13 @@ class Moments:
         mean_y = self.mean_y + (self.mean_y - part.mean_y) * (part.n / n)
         dx, dy = part.mean_x - mean_x, part.mean_y - mean_y
         w = n * part.n / self.n
+        sxx = self.sxx - part.sxx
+        sxx -= np.outer(w * dx, dx)
         return Moments(
             n,
             mean_x,
             mean_y,
-            self.sxx - part.sxx - w * np.outer(dx, dx),
+            sxx,
             self.sxy - part.sxy - w * np.outer(dx, dy),
             self.syy - part.syy - w * np.outer(dy, dy),
         )

@@ -7,7 +7,6 @@ predicted movement) takes a second pass (:func:`predict`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,90 +19,16 @@ import torch
 from articulens.agreement import Agreement
 from articulens.cells import CellDesign, CellStore, coarsen
 from articulens.corpora.catalog import Corpus
-from articulens.corpora.labels import read_intervals, speech_mask
-from articulens.corpora.schema import TARGETS, Trajectory, Utterance
-from articulens.corpora.signals import align, zscore
+from articulens.corpora.schema import Utterance
 from articulens.encoders.base import Encoder, States
 from articulens.errors import ArticulensError
 from articulens.evaluation.protocols import Protocol
 from articulens.evaluation.scores import fit_splits
 from articulens.files import sha256_text
 from articulens.moments import Accumulator, Array, Moments
-from articulens.probes.controls import parse_reading, roll
 from articulens.probes.linear import LinearProbe
 from articulens.progress import Progress
-
-FRAMES = ("all", "speech")
-ZSCORES = ("none", "file")
-
-
-@dataclass(frozen=True)
-class TargetOptions:
-    """How articulator positions become the targets of frames.
-
-    Parameters
-    ----------
-    channels
-        Sensor and axis, ``"TT.x"``.
-    readings
-        ``"measured"``; negative controls: ``"rolled"`` (every utterance's positions rolled in time by a random
-        amount), ``"lag+0.100"`` (positions that many seconds after the sound; any signed number).
-    frames
-        ``"all"``, or ``"speech"``: only frames that the utterance's labels do not call silence.
-    cutoff_hz
-        Low-pass edge, Hz.
-    edge_s
-        Frames so close to either end of the recording are left out, s.
-    zscore
-        ``"file"`` z-scores each channel by its own file, as published; it hides posture and uses test data.
-    seed
-        Of the rolled control.
-    """
-
-    channels: tuple[str, ...] = TARGETS
-    readings: tuple[str, ...] = ("measured",)
-    frames: str = "all"
-    cutoff_hz: float = 20.0
-    edge_s: float = 0.0
-    zscore: str = "none"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the words."""
-        if self.frames not in FRAMES:
-            raise ArticulensError(f"frames '{self.frames}' is unknown; choose one of {', '.join(FRAMES)}.")
-        if self.zscore not in ZSCORES:
-            raise ArticulensError(f"zscore '{self.zscore}' is unknown; choose one of {', '.join(ZSCORES)}.")
-        for reading in self.readings:
-            parse_reading(reading)
-
-    def targets(self) -> list[tuple[str, str]]:
-        """Return (channel, reading) of every target column."""
-        return [(channel, reading) for reading in self.readings for channel in self.channels]
-
-    def of(self, utterance: Utterance, trajectory: Trajectory, times_s: Array) -> tuple[Array, Array]:
-        """Return which frames are kept, a mask ``(frames,)``, and their targets ``(kept, channels · readings)``.
-
-        A frame is kept where every channel was measured, in every lag asked for.
-        """
-        trajectory = trajectory.select(self.channels)
-        lags = [parse_reading(reading) for reading in self.readings]
-        at = {
-            lag: align(trajectory, times_s + lag, cutoff_hz=self.cutoff_hz, edge_s=self.edge_s)
-            for lag in dict.fromkeys([0.0, *(lag for lag in lags if lag is not None)])
-        }
-        keep = np.isfinite(np.concatenate(list(at.values()), axis=1)).all(axis=1)
-        if self.frames == "speech":
-            if utterance.labels is None:
-                raise ArticulensError(
-                    f"{utterance.audio}: has no labels to find speech by; use frames='all', or add a labels path to the recipe."
-                )
-            keep &= speech_mask(read_intervals(utterance.labels), times_s)
-        rng = np.random.default_rng([self.seed, *utterance.id.encode()])
-        frame_s = float(np.diff(times_s).mean()) if len(times_s) > 1 else 1.0
-        columns = [roll(at[0.0][keep], rng, frame_s) if lag is None else at[lag][keep] for lag in lags]
-        y = np.concatenate(columns, axis=1)
-        return keep, zscore(y)[0] if self.zscore == "file" and len(y) else y
+from articulens.targets import Heard, TargetOptions
 
 
 def sweep(
@@ -145,10 +70,12 @@ def sweep(
         On the first unusable utterance, unless `skip_bad`.
     """
     options = options or TargetOptions()
-    header = _header(corpus, encoder, design, options)
-    name = "-".join("".join(c if c.isalnum() or c in "+@." else "_" for c in part) for part in (corpus.name, encoder.name))
-    store = CellStore.create(Path(out) / f"{name}-{header['key'][:12]}", header)
     table = design.assign(corpus.to_frame())
+    header = _header(corpus, encoder, design, options, table)
+    name = "-".join(
+        "".join(c if c.isalnum() or c in "+@." else "_" for c in part) for part in (corpus.name, encoder.name)
+    )
+    store = CellStore.create(Path(out) / f"{name}-{header['key'][:12]}", header)
     todo = [speaker for speaker in corpus.speakers if not store.has(speaker)]
     with Progress(f"{encoder.name} hears {corpus.name}", len(todo), shown=progress) as bar:
         for speaker in todo:
@@ -158,7 +85,7 @@ def sweep(
             for utterance, states, keep, y in stream(
                 corpus, encoder, utterances, table, options, batch_seconds, skipped if skip_bad else None
             ):
-                cells.add(utterance, table.loc[utterance.id], states, keep, y)
+                cells.add(utterance, table.loc[utterance.id].to_dict(), states, keep, y)
                 bar.heard(states.times_s[-1])
             store.add(speaker, *cells.result(speaker), skipped)
             bar.speaker_done()
@@ -179,10 +106,11 @@ def stream(
     Utterances of one cell follow each other, so that what is added up together is encoded together.
     """
     order = sorted(utterances, key=lambda u: (*map(str, table.loc[u.id]), u.id))
-    batch: list[_Heard] = []
+    batch: list[Heard] = []
     for utterance in order:
         try:
-            item = _Heard(utterance, *corpus.read_audio(utterance), corpus.read_trajectory(utterance))
+            intervals = corpus.read_intervals(utterance) if options.frames == "speech" else []
+            item = Heard(utterance, *corpus.read(utterance), intervals)
         except ArticulensError as error:
             _skip(utterance, error, skipped)
             continue
@@ -193,28 +121,16 @@ def stream(
     yield from _encode(encoder, batch, options, skipped)
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """One utterance as read."""
-
-    utterance: Utterance
-    samples: Array
-    rate_hz: float
-    trajectory: Trajectory
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.rate_hz
-
-
 def _encode(
-    encoder: Encoder, batch: Sequence[_Heard], options: TargetOptions, skipped: list[dict[str, str]] | None
+    encoder: Encoder, batch: Sequence[Heard], options: TargetOptions, skipped: list[dict[str, str]] | None
 ) -> Iterator[tuple[Utterance, States, Array, Array]]:
     if not batch:
         return
     try:
         every = encoder.encode_batch(
-            [(i.samples, i.rate_hz) for i in batch], sources=[str(i.utterance.audio) for i in batch], keep_on_device=True
+            [(i.samples, i.rate_hz) for i in batch],
+            sources=[str(i.utterance.audio) for i in batch],
+            keep_on_device=True,
         )
     except ArticulensError as error:
         if len(batch) == 1:
@@ -225,7 +141,7 @@ def _encode(
         return
     for item, states in zip(batch, every, strict=True):
         try:
-            keep, y = options.of(item.utterance, item.trajectory, states.times_s)
+            keep, y = options.of(item, states.times_s)
         except ArticulensError as error:
             _skip(item.utterance, error, skipped)
             continue
@@ -246,7 +162,7 @@ class _Cells:
         self.encoder, self.design, self.k = encoder, design, k
         self.sums: dict[tuple[Any, ...], dict[str, Accumulator]] = {}
 
-    def add(self, utterance: Utterance, row: pd.Series, states: States, keep: Array, y: Array) -> None:
+    def add(self, utterance: Utterance, row: dict[Any, Any], states: States, keep: Array, y: Array) -> None:
         split_frames = "frame_fold" in self.design.by
         folds = self.design.frame_folds(utterance.id, len(y)) if split_frames else np.zeros(len(y), dtype=int)
         index = np.flatnonzero(keep)
@@ -264,7 +180,11 @@ class _Cells:
         """Return the rows of the cell table, and for each layer their moments."""
         cells = sorted(self.sums, key=str)
         rows = [
-            {"speaker": speaker, **dict(zip(self.design.by, cell, strict=True)), "frames": next(iter(self.sums[cell].values())).n}
+            {
+                "speaker": speaker,
+                **dict(zip(self.design.by, cell, strict=True)),
+                "frames": next(iter(self.sums[cell].values())).n,
+            }
             for cell in cells
         ]
         return rows, {layer: [self.sums[cell][layer].moments() for cell in cells] for layer in self.encoder.layers}
@@ -275,7 +195,9 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _header(corpus: Corpus, encoder: Encoder, design: CellDesign, options: TargetOptions) -> dict[str, Any]:
+def _header(
+    corpus: Corpus, encoder: Encoder, design: CellDesign, options: TargetOptions, table: pd.DataFrame
+) -> dict[str, Any]:
     """Return what the moments depend on; its hash names the folder."""
     header = {
         "format": 1,
@@ -289,6 +211,7 @@ def _header(corpus: Corpus, encoder: Encoder, design: CellDesign, options: Targe
         "design": {"by": list(design.by), "folds": design.folds, "seed": design.seed},
         "options": {key: list(v) if isinstance(v, tuple) else v for key, v in vars(options).items()},
         "targets": [list(target) for target in options.targets()],
+        "utterances": {str(i): {c: _plain(v) for c, v in row.items()} for i, row in table.to_dict("index").items()},
     }
     return {**header, "key": sha256_text([repr(header)]), "encoder_record": encoder.record()}
 
@@ -341,11 +264,13 @@ def predict(
     """
     if "frame_fold" in protocol.keys:
         raise ArticulensError(
-            f"protocol '{protocol.name}' divides the frames of an utterance; predict with one that holds out whole utterances."
+            f"protocol '{protocol.name}' divides the frames of an utterance; predict with one that holds out whole "
+            "utterances."
         )
-    options = TargetOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in store.header["options"].items()})
+    stored: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in store.header["options"].items()}
+    options = TargetOptions(**stored)
     layers = tuple(layers or store.layers)
-    table = store.design.assign(corpus.to_frame())
+    table = store.utterances
     probes: dict[tuple[str, tuple[Any, ...]], LinearProbe] = {}
     for layer in layers:
         cells, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
@@ -356,10 +281,10 @@ def predict(
         for utterance, states, keep, y in stream(corpus, encoder, list(corpus), table, options, batch_seconds, None):
             cell = tuple(table.loc[utterance.id, list(protocol.keys)])
             for layer in layers:
-                fitted = probes.get((layer, cell))
-                if fitted is not None and len(y):
+                chosen = probes.get((layer, cell))
+                if chosen is not None and len(y):
                     x = states.layers[layer].cpu().double().numpy()[keep]
-                    yield Prediction(utterance, layer, states.times_s[keep], fitted.predict(x), y)
+                    yield Prediction(utterance, layer, states.times_s[keep], chosen.predict(x), y)
             bar.heard(states.times_s[-1])
 
 

@@ -41,7 +41,12 @@ def test_is_a_scikit_learn_estimator(estimator, check):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(2, 6), st.integers(20, 60), st.sampled_from([0.0, 0.1, 10.0, 1e4]), st.randoms(use_true_random=False))
+@given(
+    st.integers(2, 6),
+    st.integers(20, 60),
+    st.sampled_from([0.0, 0.1, 10.0, 1e4]),
+    st.randoms(use_true_random=False),
+)
 def test_leave_one_speaker_out_by_subtraction_is_a_fit_to_the_others_frames(n_speakers, n, alpha, random):
     data = speakers(random.randrange(1000), n_speakers, n)
     parts = [Moments.from_frames(x, y) for x, y in data]

@@ -38,13 +38,23 @@ def speaker_interval(
     if np.ptp(sample) == 0:
         return float(sample[0]), float(sample[0])
     result = bootstrap(
-        (sample,), np.mean, confidence_level=level, n_resamples=draws, method="BCa", rng=np.random.default_rng(seed)
+        (sample,),
+        np.mean,
+        confidence_level=level,
+        n_resamples=draws,
+        method="BCa",
+        rng=np.random.default_rng(seed),
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def summarise(
-    scores: pd.DataFrame, by: Sequence[str] = ("model", "layer"), *, value: str = "r", level: float = 0.95, seed: int = 0
+    scores: pd.DataFrame,
+    by: Sequence[str] = ("model", "layer"),
+    *,
+    value: str = "r",
+    level: float = 0.95,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Average a score over channels inside each speaker, then over speakers, with an interval over speakers.
 

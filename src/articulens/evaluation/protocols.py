@@ -91,7 +91,7 @@ def _own_folds(column: str) -> Callable[[pd.DataFrame], Iterator[Split]]:
 
 
 def frame_shuffled() -> Protocol:
-    """The published 80/20 split: random frames of one speaker."""
+    """Return the published 80/20 split: random frames of one speaker."""
     return Protocol(
         "frame_shuffled",
         ("speaker", "frame_fold"),
@@ -102,7 +102,7 @@ def frame_shuffled() -> Protocol:
 
 
 def utterance() -> Protocol:
-    """Held-out utterances of a known speaker."""
+    """Return a protocol of held-out utterances of a known speaker."""
     return Protocol(
         "utterance",
         ("speaker", "utterance_fold"),
@@ -112,7 +112,7 @@ def utterance() -> Protocol:
 
 
 def sentence() -> Protocol:
-    """Held-out sentences of a known speaker: the same text is never on both sides."""
+    """Return a protocol of held-out sentences of a known speaker: the same text is never on both sides."""
     return Protocol(
         "sentence",
         ("speaker", "sentence_fold"),
@@ -136,7 +136,7 @@ def loso(*, sentences: bool = False) -> Protocol:
         return Protocol(
             "loso_sentence",
             ("speaker", "sentence_fold"),
-            "a vocal tract never seen, saying sentences never heard: what transfers is neither the speaker nor the text",
+            "a vocal tract never seen, saying sentences never heard: neither the speaker nor the text is known",
             divide,
         )
     return Protocol(
@@ -198,7 +198,7 @@ PROTOCOLS = tuple(_PROTOCOLS)
 
 
 def open_protocol(name: str) -> Protocol:
-    """Return a protocol by name: ``"loso"``, ``"sentence"``, ``"loso_within(l1)"`` …
+    """Return a protocol by its name, such as ``"loso"``, ``"sentence"`` or ``"loso_within(l1)"``.
 
     Raises
     ------

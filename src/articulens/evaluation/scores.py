@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from articulens.agreement import Agreement
-from articulens.cells import CellStore, coarsen
+from articulens.cells import CellStore, coarsen, rows_by
 from articulens.errors import ArticulensError
 from articulens.evaluation.protocols import Protocol, Split
 from articulens.files import atomic_write
@@ -90,9 +90,9 @@ def evaluate(
         for split, fitted in fit_splits(table, moments, protocol, probe, scale, inner_folds):
             b, c = fitted.weights
             trained = sum(moments[i].n for i in np.flatnonzero(split.train))
-            for group, index in table[split.test].groupby(["speaker", *by], observed=True).indices.items():
-                index = np.flatnonzero(split.test)[index]
-                agreement = Agreement.of(b, c, Moments.sum(moments[i] for i in index))
+            tested = np.flatnonzero(split.test)
+            for group, rows_of_group in rows_by(table.iloc[tested], ["speaker", *by]).items():
+                agreement = Agreement.of(b, c, Moments.sum(moments[i] for i in tested[rows_of_group]))
                 row = results.setdefault((split.train_group, *group), _Row())
                 row.agreement = agreement if row.agreement is None else row.agreement + agreement
                 row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
@@ -122,7 +122,7 @@ def fit_splits(
     if scale not in SCALES:
         raise ArticulensError(f"unknown target scale '{scale}'; known: {', '.join(SCALES)}.")
     for split in protocol.splits(table):
-        train = np.flatnonzero(split.train)
+        train: Any = np.flatnonzero(split.train)
         parts = {i: moments[i] for i in train}
         mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
         if scale == "speaker":

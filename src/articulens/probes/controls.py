@@ -25,7 +25,8 @@ def parse_reading(reading: str) -> float | None:
     match = re.fullmatch(r"lag([+-]\d*\.?\d+)", reading)
     if not match:
         raise ArticulensError(
-            f"unknown reading '{reading}' of the sensors; expected 'measured', 'rolled' or a lag in seconds such as 'lag+0.100'."
+            f"unknown reading '{reading}' of the sensors; expected 'measured', 'rolled' or a lag in seconds such as "
+            "'lag+0.100'."
         )
     return float(match[1])
 
@@ -38,5 +39,5 @@ def roll(y: Array, rng: np.random.Generator, frame_s: float, least_s: float = 0.
     that starts and ends at rest keeps a little of its shape.
     """
     n = len(y)
-    least = min(int(round(least_s / frame_s)), n // 2)
+    least = min(round(least_s / frame_s), n // 2)
     return np.roll(y, int(rng.integers(least, n - least + 1)), axis=0) if n else y

@@ -46,14 +46,15 @@ def solve(c: Array, d: Array, alpha: float) -> Array:
     """
     gram = c.copy()
     gram[np.diag_indices_from(gram)] += alpha
-    norm = np.abs(gram).sum(0).max(initial=0.0)
-    factor, failed = linalg.lapack.dpotrf(gram, lower=1, overwrite_a=0)
+    # The transpose of a symmetric matrix is itself in the order that LAPACK works on in place.
+    norm = float(linalg.norm(gram.T, 1))
+    factor, failed = linalg.lapack.dpotrf(gram.T, lower=1, overwrite_a=1)
     if not failed and norm > 0:
         # A Cholesky factor costs a tenth of the eigenvectors; it is used where the condition number leaves
         # the solution more than half of its digits.
         reciprocal, _ = linalg.lapack.dpocon(factor, norm, uplo="L")
         if reciprocal > 1e-9:
-            return linalg.lapack.dpotrs(factor, d, lower=1)[0]
+            return np.asarray(linalg.lapack.dpotrs(factor, d, lower=1)[0])
     return RidgePath(c, d).at([alpha])[0]
 
 
@@ -123,9 +124,7 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
             What must not be split between inner folds (speaker, sentence …), one label a frame. Without it the
             inner folds are five runs of successive frames. Used only where a penalty is chosen.
         """
-        X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, ensure_min_samples=2
-        )
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         y = np.asarray(y, dtype=np.float64)
         self._vector_target = y.ndim == 1
         targets = y[:, None] if self._vector_target else y
@@ -140,9 +139,7 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any) -> LinearProbe:
         """Add frames to those seen before and solve again: the result is that of one `fit` to all of them."""
         first = not hasattr(self, "moments_")
-        X, y = validate_data(
-            self, X, y, reset=first, multi_output=True, y_numeric=True, dtype=np.float64
-        )
+        X, y = validate_data(self, X, y, reset=first, multi_output=True, y_numeric=True, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64)
         self._vector_target = y.ndim == 1
         seen = Moments.from_frames(X, y[:, None] if self._vector_target else y)
@@ -169,8 +166,7 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
         alphas = self._penalties()
         if m.n < 2:
             raise ArticulensError(f"LinearProbe: {m.n} training frames; at least 2 are needed to fit a probe.")
-        scale = m.scale_x if self.standardize else np.ones(m.p)
-        c, d = m.sxx / np.outer(scale, scale), m.sxy / scale[:, None]
+        c, d, scale = self._problem(m)
         if len(alphas) == 1:
             chosen = np.full(m.k, alphas[0])
             b = solve(c, d, alphas[0])
@@ -192,14 +188,20 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._set(b, m.mean_y - m.mean_x @ b)
         return self
 
+    def _problem(self, m: Moments) -> tuple[Array, Array, Array]:
+        """Return C, D and the scale of the features in which they are to be solved."""
+        if not self.standardize:
+            return m.sxx, m.sxy, np.ones(m.p)
+        scale = m.scale_x
+        return m.sxx / np.outer(scale, scale), m.sxy / scale[:, None], scale
+
     def _inner_errors(self, total: Moments, folds: Sequence[Moments], alphas: Sequence[float]) -> Array:
         """Mean squared error of each penalty and target, averaged over held-out folds: ``(penalties, k)``."""
         errors = np.zeros((len(alphas), total.k))
         for fold in folds:
             rest = total - fold
-            scale = rest.scale_x if self.standardize else np.ones(rest.p)
-            path = RidgePath(rest.sxx / np.outer(scale, scale), rest.sxy / scale[:, None])
-            flat = np.concatenate(list(path.at(alphas)), axis=1) / scale[:, None]  # (p, penalties · k)
+            c, d, scale = self._problem(rest)
+            flat = np.concatenate(list(RidgePath(c, d).at(alphas)), axis=1) / scale[:, None]  # (p, penalties · k)
             tiled = fold.select_targets(np.tile(np.arange(fold.k), len(alphas)))
             intercept = np.tile(rest.mean_y, len(alphas)) - rest.mean_x @ flat
             errors += Agreement.of(flat, intercept, tiled).mse.reshape(len(alphas), total.k)
@@ -235,7 +237,9 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _penalties(self) -> list[float]:
         alphas = [float(a) for a in np.atleast_1d(np.asarray(self.alpha, dtype=np.float64))]
         if not alphas or not all(np.isfinite(a) and a >= 0 for a in alphas):
-            raise ArticulensError(f"LinearProbe: alpha {self.alpha!r} is not a penalty; give numbers that are 0 or more.")
+            raise ArticulensError(
+                f"LinearProbe: alpha {self.alpha!r} is not a penalty; give numbers that are 0 or more."
+            )
         return alphas
 
     def __sklearn_tags__(self) -> Any:

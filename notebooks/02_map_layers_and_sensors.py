@@ -1,0 +1,199 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Map layers and sensors
+#
+# Which layer of a speech encoder knows where the tongue tip is, and is it the layer that knows about the lips?
+# This is experiment E2 of {cite}`bilingual2026`: a linear probe from every layer to every articulator, drawn as a
+# map.
+#
+# ```{admonition} You will learn
+# * how hidden states and articulator positions meet on one clock,
+# * how one pass over the audio serves every probe and every protocol,
+# * how much of a correlation is left once the sentence, and then the speaker, has never been heard.
+# ```
+#
+# **Needs** nothing but this notebook: the default corpus comes with the project. A few minutes on a laptop.
+
+# %% tags=["parameters"]
+corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
+models: list = ["logmel", "logmel+6", "mfcc", "wav2vec2-tiny@random"]  # encoders to hear it with
+focus: str = "wav2vec2-tiny@random"  # the encoder whose map is drawn, one of models
+protocol: str = "loso_sentence"  # who trains and who tests in the map
+speakers: list = []  # only these speakers, empty means all
+folds: int = 5  # folds of sentences and frames
+frames: str = "speech"  # frames to score, speech or all
+seed: int = 0  # decides folds, random weights and resampling
+device: str = "auto"  # auto, cpu or cuda
+cache: str = "../cache"  # folder of intermediate moments
+results: str = "../cache/results"  # folder of the table behind the figures
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from articulens.cells import CellDesign
+from articulens.corpora import open_corpus
+from articulens.encoders import open_encoder
+from articulens.evaluation.inference import summarise
+from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.scores import evaluate, write_scores
+from articulens.figures import layer_profile, layer_sensor_heatmap
+from articulens.probes.linear import PENALTIES, LinearProbe
+from articulens.publishing import record
+from articulens.sweep import sweep
+from articulens.targets import TargetOptions
+
+# %% [markdown]
+# ## Speech with articulation
+#
+# Every utterance is a sound file and the positions of coils glued to tongue and lips, in mm; `x` grows towards the
+# lips, `z` upwards.
+
+# %%
+recordings = open_corpus(corpus)
+if speakers:
+    recordings = recordings.select(speaker=speakers)
+table = recordings.to_frame()
+trajectory = recordings.read_trajectory(recordings.utterances[0])
+print(f"{recordings.name}: {len(recordings)} utterances, {len(recordings.speakers)} speakers, "
+      f"{table['sentence'].nunique()} sentences")
+print(f"first trajectory: {trajectory.positions.shape} samples × channels at {trajectory.rate_hz:g} Hz")
+table.groupby(["language", "condition", "task"]).size().rename("utterances").reset_index()
+
+# %% [markdown]
+# ## Encoders and their clock
+#
+# Layer `0` is what enters the first block, `1` to `N` are the outputs of the blocks. `logmel` and `mfcc` are no
+# models at all: they are the floor that a model has to leave behind. A name that ends in `@random` is the
+# architecture with weights that were never trained.
+
+# %%
+encoders = {name: open_encoder(name, device=device, seed=seed) for name in models}
+record(corpora={corpus: recordings}, encoders=encoders)
+for name, encoder in encoders.items():
+    samples, rate_hz = recordings.read_audio(recordings.utterances[0])
+    states = encoder.encode(samples, rate_hz)
+    shapes = {tuple(x.shape) for x in states.layers.values()}
+    print(f"{name}: layers {', '.join(encoder.layers)}; {shapes} frames × dims; "
+          f"frame 0 is centred at {1000 * states.times_s[0]:.2f} ms")
+
+# %% [markdown]
+# ## One pass over the audio
+#
+# A linear probe needs of its frames only how many there are, their means and their scatter. `sweep` keeps these for
+# the smallest groups that the protocols below ever separate, and forgets the frames. The positions are read twice:
+# as *measured*, and *rolled* in time by a random amount. Rolled positions move like a tongue but do not go with the
+# sound: what a probe scores on them, it scores without listening.
+
+# %%
+protocols = {name: open_protocol(name) for name in dict.fromkeys(["frame_shuffled", "sentence", protocol])}
+design = CellDesign.for_protocols(protocols.values(), folds=folds, seed=seed)
+options = TargetOptions(frames=frames, readings=("measured", "rolled"), seed=seed)
+stores = {
+    name: sweep(recordings, encoder, design, out=cache, options=options) for name, encoder in encoders.items()
+}
+for name, store in stores.items():
+    print(f"{name}: {len(store.cells)} cells, {store.cells['frames'].sum()} frames, {len(store.targets)} targets")
+
+# %% [markdown]
+# ## Fit and score
+#
+# Ridge regression on standardised features; the penalty of each target is chosen inside the training data. Positions
+# are z-scored by the training speakers' own means and spreads.
+
+# %%
+probe = LinearProbe(PENALTIES, standardize=True)
+scores = pd.concat(
+    [
+        evaluate(stores[name], chosen, probe, experiment="E2")
+        for name in models
+        for chosen in (protocols.values() if name == focus else [protocols[protocol]])
+    ],
+    ignore_index=True,
+)
+write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "02_map_layers_and_sensors.csv")
+measured = scores[scores["target"] == "measured"]
+print(f"{len(scores)} scores; protocol {protocol} measures {protocols[protocol].measures}")
+measured.head(3)[["model", "layer", "speaker", "sensor", "axis", "n_frames", "r", "rmse_mm"]]
+
+# %% [markdown]
+# ## The map
+
+# %% mystnb={"image": {"alt": "Heatmap of Pearson r, one row for each layer of the encoder in focus, one column for each sensor and axis."}, "figure": {"caption": "Mean r over speakers, by layer, sensor and axis, of the encoder in focus.", "name": "fig-map"}}
+of_focus = measured[(measured["model"] == focus) & (measured["protocol"] == protocol)]
+layer_sensor_heatmap(of_focus, title=f"{focus} on {recordings.name}, {protocol}")
+
+# %% [markdown]
+# ## The profile
+#
+# The same averaged over channels, with 95 % intervals over speakers, and the acoustic baselines as lines across.
+
+# %% mystnb={"image": {"alt": "Mean Pearson r by layer with intervals over speakers, and horizontal lines for log-mel and MFCC baselines."}, "figure": {"caption": "Mean r over channels by layer; bars and bands are 95 % bootstrap intervals over speakers.", "name": "fig-profile"}}
+references = [name for name in models if len(encoders[name].layers) == 1]
+layer_profile(
+    measured[measured["protocol"] == protocol], references=references, title=f"{recordings.name}, {protocol}"
+)
+
+# %% [markdown]
+# ## What the protocol does to the number
+#
+# Frames at random, new sentences of a known speaker, and the protocol of the map: the same encoder and the same
+# frames.
+
+# %% mystnb={"image": {"alt": "Mean Pearson r by layer of one encoder under three protocols, from shuffled frames to unheard speakers and sentences."}, "figure": {"caption": "The encoder in focus under protocols from weak to strong.", "name": "fig-protocols"}}
+layer_profile(measured[measured["model"] == focus], compare="protocol", title=f"{focus} on {recordings.name}")
+
+# %% [markdown]
+# ## Takeaways
+#
+# Every sentence below is computed from the table above it.
+
+# %%
+summary = summarise(scores, ["model", "protocol", "target", "layer"])
+summary.loc[summary["protocol"] == protocol].round(3)
+
+
+# %%
+def best(rows: pd.DataFrame) -> pd.Series:
+    """Return the row of the highest mean: chosen on what it is scored on, so a little too good."""
+    return rows.loc[rows["mean"].idxmax()]
+
+
+def words(row: pd.Series) -> str:
+    return f"{row['mean']:.3f} (95 % over speakers: {row['low']:.3f} to {row['high']:.3f})"
+
+
+of_map = summary[summary["protocol"] == protocol]
+top = best(of_map[(of_map["model"] == focus) & (of_map["target"] == "measured")])
+print(f"{focus} reads articulation best at layer {top['layer']}: mean r {words(top)}.")
+for name in references:
+    row = best(of_map[(of_map["model"] == name) & (of_map["target"] == "measured")])
+    print(f"{name}, which is no model, has {words(row)}.")
+null = of_map[(of_map["model"] == focus) & (of_map["target"] == "rolled") & (of_map["layer"] == top["layer"])].iloc[0]
+print(f"The control with rolled positions has {words(null)} at the same layer.")
+for name in protocols:
+    row = best(summary[(summary["model"] == focus) & (summary["protocol"] == name) & (summary["target"] == "measured")])
+    print(f"Under {name} the best layer is {row['layer']}, with {words(row)}.")
+easiest = of_focus[of_focus["layer"] == top["layer"]].groupby(["sensor", "axis"])["r"].mean().sort_values()
+print(f"Hardest channel {'.'.join(easiest.index[0])} ({easiest.iloc[0]:.2f}), "
+      f"easiest {'.'.join(easiest.index[-1])} ({easiest.iloc[-1]:.2f}).")
+
+# %% [markdown]
+# ## Go further
+#
+# * `articulens run 02_map_layers_and_sensors -p models '["logmel", "xls-r-300m"]' -p focus xls-r-300m` draws the map
+#   of a model of the paper, where its weights can be had.
+# * `-p corpus frost:/path/to/FROST-EMA` runs this page on the recordings of the paper.

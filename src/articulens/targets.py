@@ -1,0 +1,99 @@
+"""From what was measured to what is predicted: the targets of every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from articulens.corpora.labels import Interval, speech_mask
+from articulens.corpora.schema import TARGETS, Trajectory, Utterance
+from articulens.corpora.signals import align, zscore
+from articulens.errors import ArticulensError
+from articulens.moments import Array
+from articulens.probes.controls import parse_reading, roll
+
+FRAMES = ("all", "speech")
+ZSCORES = ("none", "file")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One utterance as read: sound, positions, and the labelled intervals where they were asked for."""
+
+    utterance: Utterance
+    samples: npt.NDArray[np.float32]
+    rate_hz: float
+    trajectory: Trajectory
+    intervals: list[Interval]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound, s."""
+        return len(self.samples) / self.rate_hz
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """How articulator positions become the targets of frames.
+
+    Parameters
+    ----------
+    channels
+        Sensor and axis, ``"TT.x"``.
+    readings
+        ``"measured"``; negative controls: ``"rolled"`` (every utterance's positions rolled in time by a random
+        amount), ``"lag+0.100"`` (positions that many seconds after the sound; any signed number).
+    frames
+        ``"all"``, or ``"speech"``: only frames that the utterance's labels do not call silence.
+    cutoff_hz
+        Low-pass edge, Hz.
+    edge_s
+        Frames so close to either end of the recording are left out, s.
+    zscore
+        ``"file"`` z-scores each channel by its own file, as published; it hides posture and uses test data.
+    seed
+        Of the rolled control.
+    """
+
+    channels: tuple[str, ...] = TARGETS
+    readings: tuple[str, ...] = ("measured",)
+    frames: str = "all"
+    cutoff_hz: float = 20.0
+    edge_s: float = 0.0
+    zscore: str = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the words."""
+        if self.frames not in FRAMES:
+            raise ArticulensError(f"frames '{self.frames}' is unknown; choose one of {', '.join(FRAMES)}.")
+        if self.zscore not in ZSCORES:
+            raise ArticulensError(f"zscore '{self.zscore}' is unknown; choose one of {', '.join(ZSCORES)}.")
+        for reading in self.readings:
+            parse_reading(reading)
+
+    def targets(self) -> list[tuple[str, str]]:
+        """Return (channel, reading) of every target column."""
+        return [(channel, reading) for reading in self.readings for channel in self.channels]
+
+    def of(self, heard: Heard, times_s: Array) -> tuple[Array, Array]:
+        """Return which frames are kept, a mask ``(frames,)``, and their targets ``(kept, channels · readings)``.
+
+        A frame is kept where every channel was measured, in every lag asked for.
+        """
+        trajectory = heard.trajectory.select(self.channels)
+        lags = [parse_reading(reading) for reading in self.readings]
+        at = {
+            lag: align(trajectory, times_s + lag, cutoff_hz=self.cutoff_hz, edge_s=self.edge_s)
+            for lag in dict.fromkeys([0.0, *(lag for lag in lags if lag is not None)])
+        }
+        keep = np.isfinite(np.concatenate(list(at.values()), axis=1)).all(axis=1)
+        if self.frames == "speech":
+            keep &= speech_mask(heard.intervals, times_s)
+        rng = np.random.default_rng([self.seed, *heard.utterance.id.encode()])
+        frame_s = float(np.diff(times_s).mean()) if len(times_s) > 1 else 1.0
+        columns = [roll(at[0.0][keep], rng, frame_s) if lag is None else at[lag][keep] for lag in lags]
+        y = np.concatenate(columns, axis=1)
+        return keep, zscore(y)[0] if self.zscore == "file" and len(y) else y
