@@ -103,9 +103,10 @@ def _device(device: str, dtype: str) -> str:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise ArticulensError(f"device '{device}' is unknown{suggest(device, ('auto', 'cpu', 'cuda'))}")
-    if device != "cpu" and not torch.cuda.is_available():
+    index = int(device.partition(":")[2] or 0)
+    if device != "cpu" and index >= torch.cuda.device_count():
         raise ArticulensError(
-            f"device '{device}' was asked for and torch finds no GPU; use --device cpu or auto."
+            f"device '{device}' was asked for and torch finds {torch.cuda.device_count()} GPUs; use cpu or auto."
         )
     if dtype == "tf32" and device == "cpu":
         raise ArticulensError("precision 'tf32' exists on GPUs only and the device is the CPU; use fp32.")

@@ -51,8 +51,7 @@ def prepare_audio(
     mono = _mono(np.asarray(samples), source)
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ArticulensError(
-            f"{source}: the sampling rate is {rate_hz} Hz, expected a positive number; check the audio "
-            "file's header."
+            f"{source}: the sampling rate is {rate_hz} Hz, expected a positive number; check the audio file's header."
         )
     wave = _resample(torch.from_numpy(mono), float(rate_hz), clock.rate_hz)
     if clock.n_frames(len(wave)) == 0:

@@ -160,9 +160,7 @@ class Encoder(ABC):
         """Encode one recording; see `encode_batch`."""
         return self.encode_batch([(samples, rate_hz)], sources=[source], keep_on_device=keep_on_device)[0]
 
-    def _prepare(
-        self, items: Sequence[tuple[ArrayLike, float]], sources: Sequence[str] | None
-    ) -> list[torch.Tensor]:
+    def _prepare(self, items: Sequence[tuple[ArrayLike, float]], sources: Sequence[str] | None) -> list[torch.Tensor]:
         """Prepare every recording for the front end: ``(n,)`` float32 at ``clock.rate_hz``."""
         names = sources or [f"audio {i + 1} of {len(items)}" for i in range(len(items))]
         return [

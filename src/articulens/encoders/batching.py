@@ -8,9 +8,12 @@ things before them are done here, for the duration of a call (`only_valid_sample
 * the convolutional position embedding reads up to 64 frames to each side, so its padded frames are zeroed
   before each of its convolutions (data2vec-audio stacks five, and transformers zeroes before the first only).
 
-**Long recordings** are cut into equal pieces that overlap by at least `OVERLAP_S` to each side (the position
-embedding of the wav2vec 2.0 family reaches 1.28 s); the overlap is computed and thrown away. That is an
-approximation, because attention reaches farther: see `cut`.
+**Long recordings** are cut into equal pieces that overlap by `OVERLAP_S` to each side (the position embedding of
+the wav2vec 2.0 family reaches 1.28 s); the overlap is computed and thrown away. Attention reaches farther, so this
+is an approximation. Measured, 30 s in pieces of 15 s against 30 s at once, relative Frobenius error: input to the
+first block 1e-8; blocks, with random weights, 1-2 % (wav2vec 2.0, HuBERT), 2-3 % (WavLM), 3-6 % (data2vec-audio).
+Whisper's position embedding starts anew in each piece: with trained weights (tiny.en) and real speech its states
+move by 30-90 %, so cut recordings of more than 30 s at pauses before, and compare like with like.
 """
 
 from __future__ import annotations
@@ -102,9 +105,7 @@ def _group_norm(norm: nn.GroupNorm, valid: tuple[int, ...], x: torch.Tensor) -> 
     return out
 
 
-def _zero_padding(
-    valid: tuple[int, ...], conv: nn.Module, inputs: tuple[torch.Tensor]
-) -> tuple[torch.Tensor]:
+def _zero_padding(valid: tuple[int, ...], conv: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
     """Zero the steps of ``(batch, channels, steps)`` behind each recording's valid ones."""
     (x,) = inputs
     steps = torch.arange(x.shape[-1], device=x.device)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,90 @@ FORWARD_FIELDS = (
 ).split()
 
 
+@dataclass(frozen=True)
+class Repository:
+    """Where a configuration and its weights are: a local folder, or a commit on the Hugging Face Hub."""
+
+    place: str
+    revision: str | None
+    is_folder: bool
+
+    def config(self) -> PretrainedConfig:
+        """Read ``config.json``."""
+        if self.is_folder and not (Path(self.place) / "config.json").is_file():
+            raise ArticulensError(
+                f"{self.place}: there is no config.json in this folder, expected a model saved by "
+                "transformers; save it with save_pretrained, or download the whole repository."
+            )
+        return self._read(lambda: AutoConfig.from_pretrained(self.place, revision=self.revision))
+
+    def preprocessor(self) -> dict[str, Any]:
+        """Read the settings of the feature extractor, empty when there are none."""
+
+        def read() -> dict[str, Any]:
+            return FeatureExtractionMixin.get_feature_extractor_dict(self.place, revision=self.revision)[0]
+
+        if self.is_folder:
+            names = ("preprocessor_config.json", "processor_config.json")
+            return self._read(read) if any((Path(self.place) / name).is_file() for name in names) else {}
+        try:
+            return read()
+        except OSError:
+            return {}
+
+    def network(self, config: PretrainedConfig) -> Any:
+        """Read the weights in float32, and refuse a checkpoint that does not fill the encoder exactly."""
+        weights = ("model*.safetensors", "pytorch_model*.bin")
+        if self.is_folder and not any(any(Path(self.place).glob(pattern)) for pattern in weights):
+            raise ArticulensError(
+                f"{self.place}: there are no weights in this folder, expected model.safetensors or "
+                "pytorch_model.bin; download them, or ask for random weights by adding @random to the folder."
+            )
+        # Else transformers asks a public service to convert checkpoints that are only read here.
+        os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+        network, info = self._read(
+            lambda: AutoModel.from_pretrained(
+                self.place,
+                config=config,
+                # The commit that the configuration came from, even if the branch has moved since.
+                revision=getattr(config, "_commit_hash", None) or self.revision,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                weights_only=True,
+                local_files_only=self.is_folder,
+                output_loading_info=True,
+            )
+        )
+        parts = {name for name, _ in network.named_children()} & set(PARTS)
+        prefix = f"{network.base_model_prefix}."
+        for what, keys in (("lacks", info["missing_keys"]), ("has unforeseen", info["unexpected_keys"])):
+            wrong = sorted(key for key in keys if key.removeprefix(prefix).split(".")[0] in parts)
+            if wrong:
+                raise ArticulensError(
+                    f"{self.place}: the checkpoint {what} weights of the encoder ({len(wrong)}, the first is "
+                    f"{wrong[0]}), expected exactly those of its config.json; get the configuration and the "
+                    "weights from the same place."
+                )
+        return network
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        """Call `read`, quietly; turn what the libraries raise, which is anything, into one sentence."""
+        with _quiet():
+            try:
+                return read()
+            except Exception as error:
+                reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")[:200]
+                if self.is_folder:
+                    message = f"{self.place}: this folder cannot be read ({reason}); save or download it again."
+                else:
+                    message = (
+                        f"{self.place}: this model cannot be had from the Hugging Face Hub ({reason}); check "
+                        f"the name, download it while online (hf download {self.place}; with "
+                        "HF_HUB_OFFLINE=1 only downloaded models open), or give a local folder."
+                    )
+                raise ArticulensError(message) from error
+
+
 def load(
     base: str,
     model: Model | None,
@@ -57,45 +142,44 @@ def load(
     batch_seconds: float | None,
 ) -> TransformerEncoder:
     """Load what `articulens.encoders.open_encoder` found `base` to be; see there."""
-    folder = Path(base).expanduser() if model is None and Path(base).expanduser().is_dir() else None
-    place = str(folder) if folder else model.hub_id if model else base
-    if place is not None and folder is None:
-        revision = revision or (model.revision if model else None)
+    folder = Path(base).expanduser()
+    if model is None and folder.is_dir():
+        name, repository = folder.resolve().name, Repository(str(folder), None, True)
+    elif model is None:
+        name, repository = base, Repository(base, revision, False)
+    else:
+        name, repository = model.name, Repository(model.hub_id or base, revision or model.revision, False)
+
+    from_table = random and model is not None
+    config = AutoConfig.for_model(**model.architecture) if from_table and model else repository.config()
+    preprocessor = {} if from_table else repository.preprocessor()
+    with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
+        has_final_norm, clock = survey(config, repository.place, int(preprocessor.get("sampling_rate", 16_000)))
+        torch.manual_seed(seed)
+        network = AutoModel.from_config(config) if random else repository.network(config)
+
     notes: list[str] = []
-    if random and model is not None:
-        config: PretrainedConfig = AutoConfig.for_model(**model.architecture)
-        preprocessor = None
+    extractor = None
+    if clock is WHISPER_CLOCK:
+        network, extractor = network.encoder, WhisperLogMel(config, preprocessor)
+        max_seconds = min(max_seconds, config.max_source_positions * clock.hop / clock.rate_hz)
+        do_normalize = False
+    elif "do_normalize" in preprocessor or model is not None:
+        do_normalize = bool(preprocessor.get("do_normalize", model is not None and model.do_normalize))
     else:
-        assert place is not None
-        _check_folder(folder, weights=not random)
-        config = _from_hub(place, folder, lambda: AutoConfig.from_pretrained(place, revision=revision))
-        preprocessor = _preprocessor(place, revision)
-    final_norm, clock = survey(config, place or base, preprocessor)
-    if random:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = AutoModel.from_config(config)
-    else:
-        assert place is not None
-        network = _from_hub(place, folder, lambda: _pretrained(place, config, revision, bool(folder)))
-    is_whisper = clock is WHISPER_CLOCK
-    extractor = WhisperLogMel(config, preprocessor) if is_whisper else None
-    do_normalize = not is_whisper and _do_normalize(preprocessor, model, notes)
-    network = network.encoder if is_whisper else network
-    max_seconds = min(max_seconds, 30.0) if is_whisper else max_seconds
+        do_normalize = True
+        notes.append("the repository does not say whether input is normalised: it is, transformers' default")
     if max_seconds < 4 * OVERLAP_S:
         raise ArticulensError(
             f"max_seconds is {max_seconds:g}, expected at least {4 * OVERLAP_S:g}, because pieces overlap by "
             f"{OVERLAP_S:g} s to each side; raise it."
         )
-    commit = getattr(config, "_commit_hash", None)
-    if not random and folder is None and revision is None:
-        notes.append(
-            f"no revision is pinned for {place}: this is commit {commit or 'unknown'}, pin it to repeat this"
-        )
+    commit = None if random else getattr(config, "_commit_hash", None)
+    if not (random or repository.is_folder or repository.revision):
+        notes.append(f"no revision is pinned for {repository.place}: pin commit {commit} to repeat this")
     weights = hash_weights(network)
     how = {
-        "config": {key: getattr(config, key, None) for key in FORWARD_FIELDS},
+        "architecture": {key: getattr(config, key, None) for key in FORWARD_FIELDS},
         "do_normalize": do_normalize,
         "extractor": extractor.settings if extractor else None,
         "dtype": dtype,
@@ -103,10 +187,10 @@ def load(
     }
     return TransformerEncoder(
         network,
-        name=(folder.resolve().name if folder else base) + ("@random" if random else ""),
+        name=name + "@random" * random,
         clock=clock,
         extractor=extractor,
-        has_final_norm=final_norm,
+        has_final_norm=has_final_norm,
         do_normalize=do_normalize,
         fingerprint=sha256_text(["states-1", weights, json.dumps(how, sort_keys=True)]),
         layers=layers,
@@ -115,22 +199,20 @@ def load(
         max_seconds=max_seconds,
         batch_seconds=batch_seconds,
         origin={
-            "source": place,
-            "revision": None if random else revision,
-            "commit": None if random else commit,
-            "licence": None if random or model is None else model.licence,
+            "source": repository.place,
+            "revision": None if random else repository.revision,
+            "commit": commit,
+            "licence": model.licence if model and not random else None,
             "seed": seed if random else None,
             "weights_sha256": weights,
-            "architecture": how["config"],
+            "architecture": how["architecture"],
             "notes": notes,
             "versions": library_versions(),
         },
     )
 
 
-def survey(
-    config: PretrainedConfig, place: str, preprocessor: dict[str, Any] | None = None
-) -> tuple[bool, FrameClock]:
+def survey(config: PretrainedConfig, place: str, rate_hz: int) -> tuple[bool, FrameClock]:
     """Ask an architecture whether a layer norm comes behind its blocks, and when its frames are.
 
     The network is built without memory (torch's ``meta`` device) and run once to see the order of its parts.
@@ -146,7 +228,6 @@ def survey(
         "another model."
     )
     is_whisper = config.model_type == "whisper"
-    rate_hz = int((preprocessor or {}).get("sampling_rate", 16_000))
     if not is_whisper and not (hasattr(config, "conv_kernel") and hasattr(config, "conv_stride")):
         raise unfit
     clock = WHISPER_CLOCK if is_whisper else waveform_clock(config.conv_kernel, config.conv_stride, rate_hz)
@@ -174,98 +255,12 @@ def hash_weights(network: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _pretrained(place: str, config: PretrainedConfig, revision: str | None, local: bool) -> Any:
-    """Load weights, and refuse a checkpoint that does not fill the encoder exactly."""
-    os.environ.setdefault(
-        "DISABLE_SAFETENSORS_CONVERSION", "1"
-    )  # asks others to convert what is only read here
-    network, info = AutoModel.from_pretrained(
-        place,
-        config=config,
-        revision=revision,
-        dtype=torch.float32,
-        trust_remote_code=False,
-        weights_only=True,
-        local_files_only=local,
-        output_loading_info=True,
-    )
-    children = {name for name, _ in network.named_children()} & set(PARTS)
-    prefix = f"{network.base_model_prefix}."
-
-    def of_encoder(keys: Iterable[str]) -> list[str]:
-        return sorted(key for key in keys if key.removeprefix(prefix).split(".")[0] in children)
-
-    for what, keys in (("has no", info["missing_keys"]), ("has unforeseen", info["unexpected_keys"])):
-        if wrong := of_encoder(keys):
-            raise ArticulensError(
-                f"{place}: the checkpoint {what} weights {', '.join(wrong[:3])} ({len(wrong)} in all) of the "
-                "encoder, expected exactly those of its config.json; use the configuration that belongs to "
-                "these weights."
-            )
-    return network
-
-
-def _check_folder(folder: Path | None, *, weights: bool) -> None:
-    if folder is None:
-        return
-    if not (folder / "config.json").is_file():
-        raise ArticulensError(
-            f"{folder}: there is no config.json in this folder, expected a model saved by transformers; "
-            "save it with save_pretrained, or download the whole repository."
-        )
-    if weights and not any(folder.glob("model*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
-        raise ArticulensError(
-            f"{folder}: there are no weights in this folder, expected model.safetensors or "
-            f"pytorch_model.bin; download them, or ask for the architecture with random weights: "
-            f"{folder}@random."
-        )
-
-
-def _from_hub(place: str, folder: Path | None, fetch: Callable[[], Any]) -> Any:
-    """Call `fetch`, quietly; turn what the libraries raise, which is anything, into one sentence."""
-    with _quiet():
-        try:
-            return fetch()
-        except ArticulensError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")[:200]
-            if folder is not None:
-                message = f"{place}: this model folder cannot be read ({reason}); save or download it again."
-            else:
-                message = (
-                    f"{place}: this model cannot be had from the Hugging Face Hub ({reason}); check the "
-                    f"name, download it while online (hf download {place}; with HF_HUB_OFFLINE=1 only "
-                    "downloaded models open), or give a local folder."
-                )
-            raise ArticulensError(message) from error
-
-
-def _preprocessor(place: str, revision: str | None) -> dict[str, Any] | None:
-    """Return the checkpoint's preprocessor settings, None when it has none."""
-    try:
-        return FeatureExtractionMixin.get_feature_extractor_dict(place, revision=revision)[0]
-    except OSError:
-        return None
-
-
-def _do_normalize(preprocessor: dict[str, Any] | None, model: Model | None, notes: list[str]) -> bool:
-    if preprocessor is not None and "do_normalize" in preprocessor:
-        return bool(preprocessor["do_normalize"])
-    if model is not None:
-        return model.do_normalize
-    notes.append(
-        "the checkpoint does not say whether its input is normalised: assumed to be, the library's default"
-    )
-    return True
-
-
 class WhisperLogMel:
     """Log-mel features of Whisper: each recording padded to 30 s by silence."""
 
-    def __init__(self, config: PretrainedConfig, preprocessor: dict[str, Any] | None) -> None:
-        settings = {"feature_size": config.num_mel_bins} | (preprocessor or {})
-        self._extract: Any = WhisperFeatureExtractor.from_dict({**settings, "dither": 0.0})
+    def __init__(self, config: PretrainedConfig, preprocessor: dict[str, Any]) -> None:
+        own = {"feature_size": config.num_mel_bins, "chunk_length": config.max_source_positions // 50}
+        self._extract: Any = WhisperFeatureExtractor.from_dict(own | preprocessor | {"dither": 0.0})
         names = ("feature_size", "sampling_rate", "hop_length", "chunk_length", "n_fft")
         self.settings = {name: getattr(self._extract, name) for name in names}
 
@@ -278,7 +273,7 @@ class WhisperLogMel:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide the library's report on heads left over, which `_pretrained` checks, and its progress bar."""
+    """Hide the library's report on left-over heads, which `Repository.network` checks, and its bar."""
     log = transformers.utils.logging
     before = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

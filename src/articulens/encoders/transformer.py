@@ -117,7 +117,14 @@ class TransformerEncoder(Encoder):
         budget = round(self.batch_seconds * self.clock.rate_hz) if self._batches else 0
         for batch in group(pieces, budget):
             cuts = [waves[p.item][p.first : p.first + p.n_samples] for p in batch]
-            states = self._forward(cuts, [names[p.item] for p in batch])
+            try:
+                states = self._forward(cuts, [names[p.item] for p in batch])
+            except torch.OutOfMemoryError as error:
+                raise ArticulensError(
+                    f"{names[batch[0].item]}: {self.device} has not enough memory for {len(cuts)} recordings "
+                    f"of up to {len(cuts[0]) / self.clock.rate_hz:.0f} s at once; lower batch_seconds (now "
+                    f"{self.batch_seconds:g}) or max_seconds (now {self.max_seconds:g})."
+                ) from error
             if not keep_on_device:
                 states = {layer: state.cpu() for layer, state in states.items()}
             for row, p in enumerate(batch):
@@ -176,9 +183,7 @@ class TransformerEncoder(Encoder):
         finite = torch.stack(flags).reshape(len(states), -1).tolist()
         for layer, row in zip(states, finite, strict=True):
             if not all(row):
-                remedy = (
-                    "use dtype bf16 or fp32" if self.dtype == "fp16" else "check the weights and the audio"
-                )
+                remedy = "use dtype bf16 or fp32" if self.dtype == "fp16" else "check the weights and the audio"
                 raise ArticulensError(
                     f"{names[row.index(False)]}: layer {layer} of {self.name} is not finite in {self.dtype}, "
                     f"expected finite states; {remedy}."
@@ -191,9 +196,7 @@ def layer_names(blocks: Sized, has_final_norm: bool) -> tuple[str, ...]:
 
 
 @contextmanager
-def capture(
-    blocks: nn.ModuleList, final_norm: nn.Module, layers: Sequence[str]
-) -> Iterator[dict[str, torch.Tensor]]:
+def capture(blocks: nn.ModuleList, final_norm: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, torch.Tensor]]:
     """Catch `layers` of a forward pass, each ``(batch, frames, dims)``, in the order in which they come.
 
     ``"0"`` is the input to the first block, ``"1" ... "N"`` are the outputs of the blocks, ``"final"`` that
