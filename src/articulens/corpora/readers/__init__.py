@@ -1,0 +1,22 @@
+"""Readers of position files: one file format each, no knowledge of corpora.
+
+A reader is a function ``read(path, *, channels, axes, rate_hz, ...) -> Trajectory`` where
+
+* ``channels`` maps our sensors to the file's names or socket numbers: ``{"TT": 7}``,
+* ``axes`` maps our axes to a sign and the file's letter: ``{"x": "+X", "z": "-Y"}``,
+* ``rate_hz`` is positions a second, for formats that do not say,
+* further keyword arguments are the format's own options (``reader_options`` of a recipe).
+
+A sensor that the file does not hold is left out of the trajectory; `Trajectory.select` complains when it is
+asked for. A plug-in may add its reader to `READERS`.
+"""
+
+from collections.abc import Callable
+
+from articulens.corpora.readers import carstens_ascii, tabular
+from articulens.corpora.schema import Trajectory
+
+READERS: dict[str, Callable[..., Trajectory]] = {
+    "carstens-ascii": carstens_ascii.read,
+    "tabular": tabular.read,
+}

@@ -1,0 +1,67 @@
+"""From named columns of numbers to positions on our axes; shared by the readers of text formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from articulens.errors import ArticulensError
+
+
+def signed_axes(axes: Mapping[str, str]) -> dict[str, tuple[float, str]]:
+    """Turn ``{"x": "-Y"}`` into ``{"x": (-1.0, "Y")}``; no sign means ``+``."""
+    return {axis: (-1.0 if source.startswith("-") else 1.0, source.lstrip("+-")) for axis, source in axes.items()}
+
+
+def column_names(
+    template: str, channels: Mapping[str, int | str], axes: Mapping[str, str]
+) -> dict[str, tuple[float, str]]:
+    """Return sign and column name of every channel.
+
+    Parameters
+    ----------
+    template : str
+        Such as ``"Ch{sensor}_{axis}"``.
+    channels, axes : mapping
+        See `articulens.corpora.readers`.
+
+    Returns
+    -------
+    dict of channel name to (sign, column name)
+        ``{"TT.x": (1.0, "Ch7_X")}``.
+    """
+    return {
+        f"{sensor}.{axis}": (sign, template.format(sensor=source, axis=letter))
+        for sensor, source in channels.items()
+        for axis, (sign, letter) in signed_axes(axes).items()
+    }
+
+
+def take_columns(
+    columns: Mapping[str, NDArray], wanted: Mapping[str, tuple[float, str]], path: Path
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Collect the wanted columns that are there.
+
+    Returns
+    -------
+    positions : (samples, channels) float64
+    channels : tuple of str
+
+    Raises
+    ------
+    ArticulensError
+        When none of them is there.
+    """
+    found = {channel: item for channel, item in wanted.items() if item[1] in columns}
+    if not found:
+        expected = ", ".join(name for _, name in list(wanted.values())[:3])
+        there = ", ".join(list(columns)[:6]) or "none"
+        raise ArticulensError(
+            f"{path}: none of the columns of the channel map is there (expected {expected}, ...; found "
+            f"{there}, ...); correct 'channels' and 'axes' in the recipe."
+        )
+    positions = np.stack([sign * columns[name] for sign, name in found.values()], axis=1)
+    return positions.astype(np.float64), tuple(found)
