@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import PchipInterpolator, make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
 from articulens.corpora.schema import Trajectory
@@ -77,18 +77,19 @@ def align(
     filled = fill_gaps(trajectory.positions, int(max_gap_s * rate_hz + 1e-9))
     aligned = np.full((len(times), filled.shape[1]), np.nan)
     shortest = 4 if cutoff_hz is None else max(4, round(rate_hz / cutoff_hz))
-    valid = ~np.isnan(filled)
     # Channels that miss the same samples, usually all of them, are treated together.
-    for mask in np.unique(valid, axis=1).T:
-        columns = (valid == mask[:, None]).all(axis=0)
-        for start, stop in _runs(mask):
+    together: dict[bytes, list[int]] = {}
+    for i, missing in enumerate(np.isnan(filled).T):
+        together.setdefault(missing.tobytes(), []).append(i)
+    for columns in together.values():
+        for start, stop in _runs(~np.isnan(filled[:, columns[0]])):
             if stop - start < shortest:
                 continue
             piece = filled[start:stop, columns]
             if cutoff_hz is not None:
                 piece = low_pass(piece, rate_hz, cutoff_hz, order)
             inside = (times >= clock[start] - 1e-9) & (times <= clock[stop - 1] + 1e-9)
-            aligned[np.ix_(inside, columns)] = CubicSpline(clock[start:stop], piece)(times[inside])
+            aligned[np.ix_(inside, columns)] = make_interp_spline(clock[start:stop], piece)(times[inside])
     if edge_s > 0 and len(clock):
         aligned[(times < clock[0] + edge_s) | (times > clock[-1] - edge_s)] = np.nan
     return aligned
