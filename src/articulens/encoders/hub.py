@@ -233,7 +233,13 @@ def survey(config: PretrainedConfig, place: str, rate_hz: int) -> tuple[bool, Fr
     clock = WHISPER_CLOCK if is_whisper else waveform_clock(config.conv_kernel, config.conv_stride, rate_hz)
     shape = (1, config.num_mel_bins, 2 * config.max_source_positions) if is_whisper else (1, clock.rate_hz)
     with torch.device("meta"), torch.inference_mode():
-        network = AutoModel.from_config(config).eval()
+        try:
+            network = AutoModel.from_config(config).eval()
+        except Exception as error:  # whatever a library makes of an impossible configuration
+            raise ArticulensError(
+                f"{place}: the architecture in config.json cannot be built ({error}), expected a speech encoder of "
+                "transformers; correct config.json or choose another model."
+            ) from error
         stack: Any = getattr(network, "encoder", None)
         if not (hasattr(stack, "layers") and hasattr(stack, "layer_norm")):
             raise unfit
@@ -247,9 +253,11 @@ def survey(config: PretrainedConfig, place: str, rate_hz: int) -> tuple[bool, Fr
 
 
 def hash_weights(network: torch.nn.Module) -> str:
-    """Return the SHA-256 of the names, types, shapes and bytes of all weights."""
+    """Return the SHA-256 of the names, types, shapes and bytes of all weights that states can depend on."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
+        if name == "masked_spec_embed":  # of training only, and random where a checkpoint lacks it
+            continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -80,6 +80,13 @@ def test_fingerprint_follows_weights_precision_and_preprocessing(saved, copy):
     assert open_cpu(copy).fingerprint != base
 
 
+def test_an_embedding_that_only_training_uses_may_be_missing(saved, copy):
+    weights = load_file(copy / "model.safetensors")
+    del weights["masked_spec_embed"]
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    assert open_cpu(copy, seed=0).fingerprint == open_cpu(copy, seed=1).fingerprint == open_cpu(saved).fingerprint
+
+
 def test_do_normalize_is_read_from_the_repository_and_recorded(copy):
     assert open_cpu(copy).record()["do_normalize"] is True
     assert "normalised" in open_cpu(copy).record()["notes"][0]
@@ -213,6 +220,13 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(sew | {"intermediate_size": 32, "conv_dim": [8] * 13}))
     with pytest.raises(ArticulensError, match="'sew' model, expected a speech encoder"):
         open_cpu(f"{tmp_path}@random")
+
+
+def test_an_impossible_configuration_is_one_sentence(copy):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"num_attention_heads": 7}))
+    with pytest.raises(ArticulensError, match=r"in config\.json cannot be built \(.*divisible.*; correct config\.json"):
+        open_cpu(copy)
 
 
 def test_a_checkpoint_must_fill_the_encoder_exactly(copy):
