@@ -36,6 +36,7 @@ lint: setup  ## check style and types
 format: setup  ## put the code into the agreed form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@$(MAKE) --no-print-directory pairs
 
 bench: setup  ## measure beside what one would write otherwise
 	@for benchmark in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$benchmark || exit 1; done

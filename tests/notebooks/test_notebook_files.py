@@ -23,16 +23,12 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 def test_pair_is_in_step(path: Path) -> None:
     pair = path.with_suffix(".ipynb")
     assert pair.is_file(), f"{pair.name} is missing; run `make pairs`"
-    assert pair.read_text(encoding="utf-8") == pair_text(path), (
-        f"{pair.name} is out of step; run `make pairs`"
-    )
+    assert pair.read_text(encoding="utf-8") == pair_text(path), f"{pair.name} is out of step; run `make pairs`"
 
 
 def test_no_pair_without_its_source() -> None:
     pairs = {
-        path.with_suffix(".py")
-        for path in ROOT.glob("notebooks/**/*.ipynb")
-        if ".ipynb_checkpoints" not in str(path)
+        path.with_suffix(".py") for path in ROOT.glob("notebooks/**/*.ipynb") if ".ipynb_checkpoints" not in str(path)
     }
     assert pairs <= set(NOTEBOOKS)
 

@@ -90,15 +90,10 @@ def test_buttons_lead_to_the_notebook(book: Path) -> None:
     html = (book / "_build" / "html" / PAGE).read_text()
     repository = "https://github.com/articulens/articulens"
     assert f"{repository}/edit/main/notebooks/01_draw_line.py" in html
-    assert (
-        "colab.research.google.com/github/articulens/articulens/blob/main/notebooks/01_draw_line.ipynb"
-        in html
-    )
+    assert "colab.research.google.com/github/articulens/articulens/blob/main/notebooks/01_draw_line.ipynb" in html
     assert "urlpath=lab/tree/notebooks/01_draw_line.ipynb" in html
     outside = [
-        url
-        for url in re.findall(r'href="(https?://[^"]+)"', html)
-        if "book/executed" in url and "/issues/" not in url
+        url for url in re.findall(r'href="(https?://[^"]+)"', html) if "book/executed" in url and "/issues/" not in url
     ]
     assert outside == []
     assert '_sources/book/executed/01_draw_line.ipynb"' in html, "the download link stays"
@@ -107,9 +102,7 @@ def test_buttons_lead_to_the_notebook(book: Path) -> None:
 def test_a_page_with_a_dead_reference_does_not_pass(book: Path) -> None:
     try:
         (book / "index.md").write_text(INDEX + "\nSee {doc}`nowhere`.\n")
-        with pytest.raises(
-            ArticulensError, match=r"The book did not build \(1 complaints, the first: .*nowhere"
-        ):
+        with pytest.raises(ArticulensError, match=r"The book did not build \(1 complaints, the first: .*nowhere"):
             build_book(root=book, say=lambda line: None)
         with pytest.raises(ArticulensError, match="did not build"):
             build_book(root=book, say=lambda line: None)
