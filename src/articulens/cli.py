@@ -145,6 +145,9 @@ def probe(
     ] = ["measured"],  # noqa: B006
     frames: Annotated[str, typer.Option(help="all, or speech (needs labels).")] = "all",
     scale: Annotated[str, typer.Option(help="speaker (z-score by training speaker) or mm.")] = "speaker",
+    pool: Annotated[
+        str, typer.Option(help="r over all held-out 'frames' of a speaker, or mean over 'splits'.")
+    ] = "frames",
     zscore: Annotated[str, typer.Option(help="none, or file (as published: uses test data).")] = "none",
     cutoff_hz: Annotated[float, typer.Option(help="Low-pass of the positions, Hz.")] = 20.0,
     rate_hz: Annotated[float | None, typer.Option(help="Positions a second, where the recipe's is not right.")] = None,
@@ -192,7 +195,7 @@ def probe(
         store = sweep(recordings, encoder, design, out=cache, options=options, skip_bad=skip_bad, progress=not as_json)
         left_out += [f"{row['id']}: {row['reason']}" for row in store.skipped]
         for chosen in protocols:
-            tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale))
+            tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale, pool=pool))
     scores = pd.concat(tables, ignore_index=True)
     write_scores(scores, output)
     summary = summarise(scores, ["model", "protocol", "target", "layer"])

@@ -93,7 +93,7 @@ def test_scores_are_those_of_the_frames(toy):
     )
     assert list(scores.columns) == list(COLUMNS)
     for speaker in corpus.speakers:
-        predicted, measured = [], []
+        predicted, measured, folds_p, folds_y = [], [], [], []
         for fold in range(design.folds):
             train = [i for i, row in assign.iterrows() if row.speaker != speaker and row.sentence_fold != fold]
             test = [i for i, row in assign.iterrows() if row.speaker == speaker and row.sentence_fold == fold]
@@ -103,10 +103,17 @@ def test_scores_are_those_of_the_frames(toy):
             )
             predicted += [model.predict(frames[i][0]["2"]) for i in test]
             measured += [frames[i][1] for i in test]
+            folds_p.append(np.concatenate(predicted[-len(test) :]))
+            folds_y.append(np.concatenate(measured[-len(test) :]))
         p, y = np.concatenate(predicted), np.concatenate(measured)
         rows = scores[scores.speaker == speaker]
         assert list(rows.sensor + "." + rows.axis) == list(OPTIONS.channels)
         np.testing.assert_allclose(rows.r, [np.corrcoef(p[:, j], y[:, j])[0, 1] for j in range(10)], atol=1e-5)
+        each = evaluate(
+            store, open_protocol("loso_sentence"), LinearProbe(10.0), layers=["2"], scale="mm", pool="splits"
+        )
+        r = [[np.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(10)] for a, b in zip(folds_p, folds_y, strict=True)]
+        np.testing.assert_allclose(each[each.speaker == speaker].r, np.mean(r, axis=0), atol=1e-5)
         np.testing.assert_allclose(rows.rmse_mm, np.sqrt(((p - y) ** 2).mean(0)), rtol=1e-4)
         assert set(rows.n_frames) == {len(y)}
 

@@ -31,13 +31,15 @@ COLUMNS = (
 )  # fmt: skip
 
 SCALES = ("speaker", "mm")
+POOLS = ("frames", "splits")
 
 
 @dataclass
 class _Row:
     """What the splits of one held-out group add up to."""
 
-    agreement: Agreement | None = None
+    agreement: Agreement
+    split_r: list[Array] = field(default_factory=list)
     log_alphas: list[Array] = field(default_factory=list)
     train_frames: list[int] = field(default_factory=list)
 
@@ -50,6 +52,7 @@ def evaluate(
     by: Sequence[str] = (),
     layers: Sequence[str] | None = None,
     scale: str = "speaker",
+    pool: str = "frames",
     inner_folds: int = 5,
     experiment: str = "",
 ) -> pd.DataFrame:
@@ -71,6 +74,11 @@ def evaluate(
         ``"speaker"``: targets are z-scored by each training speaker's own mean and standard deviation while
         fitting, and predictions are given in mm by the means of those over the training speakers, so that nothing
         of the test speaker is used. ``"mm"``: targets as they are.
+    pool
+        Where several splits test one speaker: ``"frames"`` takes r over all of the speaker's held-out frames, each
+        predicted by the probe that has not seen it; ``"splits"`` takes the mean of the r of each split. The first
+        also asks the probe to know how far apart the splits lie, which it cannot where coils shifted or were glued
+        anew between them.
     inner_folds
         At most so many inner folds choose the penalty; the groups a protocol names (speakers, say) are dealt into
         them whole. Each costs one eigendecomposition a split.
@@ -79,9 +87,10 @@ def evaluate(
 
     Returns
     -------
-    DataFrame with :data:`COLUMNS`. Where several splits test one speaker, ``r`` and ``rmse_mm`` are pooled over
-    all of that speaker's held-out frames, each predicted by the probe that has not seen it.
+    DataFrame with :data:`COLUMNS`; ``rmse_mm`` is always over all held-out frames of the row.
     """
+    if pool not in POOLS:
+        raise ArticulensError(f"unknown way '{pool}' to pool splits; known: {', '.join(POOLS)}.")
     rows: list[dict[str, Any]] = []
     keys = list(dict.fromkeys([*protocol.keys, *by]))
     for layer in layers or store.layers:
@@ -93,12 +102,16 @@ def evaluate(
             tested = np.flatnonzero(split.test)
             for group, rows_of_group in rows_by(table.iloc[tested], ["speaker", *by]).items():
                 agreement = Agreement.of(b, c, Moments.sum(moments[i] for i in tested[rows_of_group]))
-                row = results.setdefault((split.train_group, *group), _Row())
-                row.agreement = agreement if row.agreement is None else row.agreement + agreement
+                key = (split.train_group, *group)
+                if key in results:
+                    results[key].agreement += agreement
+                row = results.setdefault(key, _Row(agreement))
+                row.split_r.append(agreement.r)
                 row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
                 row.train_frames.append(trained)
         for (train_group, speaker, *values), row in results.items():
-            rows += _rows(store, layer, train_group, speaker, dict(zip(by, values, strict=True)), row)
+            r = row.agreement.r if pool == "frames" else np.mean(row.split_r, axis=0)
+            rows += _rows(store, layer, train_group, speaker, dict(zip(by, values, strict=True)), row, r)
     scores = pd.DataFrame(rows)
     return scores.assign(
         experiment=experiment,
@@ -171,9 +184,8 @@ def describe(probe: LinearProbe) -> str:
 
 
 def _rows(
-    store: CellStore, layer: str, train_group: str, speaker: str, values: dict[str, Any], row: _Row
+    store: CellStore, layer: str, train_group: str, speaker: str, values: dict[str, Any], row: _Row, r: Array
 ) -> list[dict[str, Any]]:
-    assert row.agreement is not None
     common = {
         **{column: "all" for column in ("language", "task", "condition")},
         **values,
@@ -192,7 +204,7 @@ def _rows(
             "axis": channel.split(".")[1],
             "target": reading,
             "alpha": float(alphas[j]) if alphas[j] > 1e-299 else 0.0,
-            "r": float(row.agreement.r[j]),
+            "r": float(r[j]),
             "rmse_mm": float(row.agreement.rmse[j]) if in_mm else float("nan"),
         }
         for j, (channel, reading) in enumerate(store.targets)
