@@ -64,12 +64,15 @@ from articulens.targets import TargetOptions
 
 # %%
 recordings = open_corpus(corpus)
+record(corpora={corpus: recordings})
 if speakers:
     recordings = recordings.select(speaker=speakers)
 table = recordings.to_frame()
 trajectory = recordings.read_trajectory(recordings.utterances[0])
-print(f"{recordings.name}: {len(recordings)} utterances, {len(recordings.speakers)} speakers, "
-      f"{table['sentence'].nunique()} sentences")
+print(
+    f"{recordings.name}: {len(recordings)} utterances, {len(recordings.speakers)} speakers, "
+    f"{table['sentence'].nunique()} sentences"
+)
 print(f"first trajectory: {trajectory.positions.shape} samples × channels at {trajectory.rate_hz:g} Hz")
 table.groupby(["language", "condition", "task"]).size().rename("utterances").reset_index()
 
@@ -82,13 +85,15 @@ table.groupby(["language", "condition", "task"]).size().rename("utterances").res
 
 # %%
 encoders = {name: open_encoder(name, device=device, seed=seed) for name in models}
-record(corpora={corpus: recordings}, encoders=encoders)
+record(encoders=encoders)
 for name, encoder in encoders.items():
     samples, rate_hz = recordings.read_audio(recordings.utterances[0])
     states = encoder.encode(samples, rate_hz)
     shapes = {tuple(x.shape) for x in states.layers.values()}
-    print(f"{name}: layers {', '.join(encoder.layers)}; {shapes} frames × dims; "
-          f"frame 0 is centred at {1000 * states.times_s[0]:.2f} ms")
+    print(
+        f"{name}: layers {', '.join(encoder.layers)}; {shapes} frames × dims; "
+        f"frame 0 is centred at {1000 * states.times_s[0]:.2f} ms"
+    )
 
 # %% [markdown]
 # ## One pass over the audio
@@ -102,9 +107,7 @@ for name, encoder in encoders.items():
 protocols = {name: open_protocol(name) for name in dict.fromkeys(["frame_shuffled", "sentence", protocol])}
 design = CellDesign.for_protocols(protocols.values(), folds=folds, seed=seed)
 options = TargetOptions(frames=frames, readings=("measured", "rolled"), seed=seed)
-stores = {
-    name: sweep(recordings, encoder, design, out=cache, options=options) for name, encoder in encoders.items()
-}
+stores = {name: sweep(recordings, encoder, design, out=cache, options=options) for name, encoder in encoders.items()}
 for name, store in stores.items():
     print(f"{name}: {len(store.cells)} cells, {store.cells['frames'].sum()} frames, {len(store.targets)} targets")
 
@@ -143,9 +146,7 @@ layer_sensor_heatmap(of_focus, title=f"{focus} on {recordings.name}, {protocol}"
 
 # %% mystnb={"image": {"alt": "Mean Pearson r by layer with intervals over speakers, and horizontal lines for log-mel and MFCC baselines."}, "figure": {"caption": "Mean r over channels by layer; bars and bands are 95 % bootstrap intervals over speakers.", "name": "fig-profile"}}
 references = [name for name in models if len(encoders[name].layers) == 1]
-layer_profile(
-    measured[measured["protocol"] == protocol], references=references, title=f"{recordings.name}, {protocol}"
-)
+layer_profile(measured[measured["protocol"] == protocol], references=references, title=f"{recordings.name}, {protocol}")
 
 # %% [markdown]
 # ## What the protocol does to the number
@@ -188,8 +189,10 @@ for name in protocols:
     row = best(summary[(summary["model"] == focus) & (summary["protocol"] == name) & (summary["target"] == "measured")])
     print(f"Under {name} the best layer is {row['layer']}, with {words(row)}.")
 easiest = of_focus[of_focus["layer"] == top["layer"]].groupby(["sensor", "axis"])["r"].mean().sort_values()
-print(f"Hardest channel {'.'.join(easiest.index[0])} ({easiest.iloc[0]:.2f}), "
-      f"easiest {'.'.join(easiest.index[-1])} ({easiest.iloc[-1]:.2f}).")
+print(
+    f"Hardest channel {'.'.join(easiest.index[0])} ({easiest.iloc[0]:.2f}), "
+    f"easiest {'.'.join(easiest.index[-1])} ({easiest.iloc[-1]:.2f})."
+)
 
 # %% [markdown]
 # ## Go further

@@ -267,8 +267,7 @@ def book(
     """Execute stale notebooks and build the site into _build/html."""
     from articulens.publishing import build_book
 
-    built = build_book(params, force=force, say=typer.echo)
-    typer.echo(f"{built.index}")
+    build_book(params, force=force, say=typer.echo)
 
 
 def _pairs(arguments: list[str]) -> list[str]:

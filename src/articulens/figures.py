@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from articulens.evaluation.inference import summarise
@@ -52,8 +53,8 @@ def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str =
         .unstack("channel")
         .loc[layers[::-1], channels]
     )
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.3 * len(layers)), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure, axes = _canvas(1.2 + 0.3 * len(layers))
         sns.heatmap(
             table,
             ax=axes,
@@ -95,8 +96,8 @@ def layer_profile(
     summary = summarise(scores, [compare, "layer"], value=value)
     layers = _order(scores.loc[~scores[compare].isin(references), "layer"]) or ["0"]
     at = {layer: i for i, layer in enumerate(layers)}
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure, axes = _canvas(3.6)
         for (name, lines), (colour, marker, line) in zip(
             summary.groupby(compare, sort=False),
             STYLES * (1 + summary[compare].nunique() // len(STYLES)),
@@ -129,6 +130,12 @@ def layer_profile(
         )
         axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _canvas(height: float) -> tuple[Figure, Axes]:
+    """Return an empty figure outside pyplot, which would show it a second time at the end of a notebook cell."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _order(names: pd.Series) -> list[str]:

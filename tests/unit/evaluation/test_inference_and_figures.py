@@ -1,0 +1,78 @@
+"""Intervals over speakers, and figures that show what the table says."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from articulens.evaluation.inference import speaker_interval, summarise
+from articulens.figures import layer_profile, layer_sensor_heatmap
+
+matplotlib.use("agg")
+
+
+def scores(n_speakers=6, layers=("0", "1", "2", "10", "final"), models=("a", "b")) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"model": m, "layer": layer, "speaker": f"S{s}", "sensor": sensor, "axis": axis, "r": 0.1 * i + 0.05 * s + 0.01 * rng.normal()}
+        for m in models
+        for i, layer in enumerate(layers)
+        for s in range(n_speakers)
+        for sensor in ("TT", "LL")
+        for axis in ("x", "z")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_interval_covers_the_mean_it_should():
+    """95 % intervals of the mean of 18 speakers cover the truth in about 95 % of 400 experiments."""
+    rng = np.random.default_rng(1)
+    samples = 0.7 + 0.1 * rng.normal(size=(400, 18))
+    intervals = np.array([speaker_interval(s, draws=500, seed=i) for i, s in enumerate(samples)])
+    covered = np.mean((intervals[:, 0] < 0.7) & (0.7 < intervals[:, 1]))
+    assert 0.90 <= covered <= 0.98
+
+
+def test_the_interval_of_too_few_speakers_is_not_made_up():
+    assert np.isnan(speaker_interval([0.5, 0.6])).all()
+    assert np.isnan(speaker_interval([0.5, np.nan, np.nan, 0.7])).all()
+    assert speaker_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+    assert speaker_interval([0.1, 0.2, 0.4, 0.5], seed=3) == speaker_interval([0.1, 0.2, 0.4, 0.5], seed=3)
+
+
+def test_speakers_are_averaged_before_they_are_counted():
+    table = pd.concat([scores(3), scores(1).assign(r=9.0).head(0)])
+    summary = summarise(table)
+    expected = table.groupby(["model", "layer", "speaker"]).r.mean().groupby(["model", "layer"]).mean()
+    for row in summary.itertuples():
+        assert row.mean == pytest.approx(expected[row.model, row.layer])
+        assert row.speakers == 3 and row.low <= row.mean <= row.high
+    assert list(summary.layer[:5]) == ["0", "1", "2", "10", "final"]  # as the encoder orders them, not the alphabet
+
+
+def test_the_heatmap_shows_the_means_of_the_table():
+    table = scores(models=("a",))
+    figure = layer_sensor_heatmap(table, title="T")
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["final", "10", "2", "1", "0"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["TT.x", "TT.z", "LL.x", "LL.z"]
+    shown = [float(t.get_text()) for t in axes.texts]
+    expected = table.groupby(["layer", "sensor", "axis"]).r.mean()
+    assert shown[0] == pytest.approx(expected["final", "TT", "x"], abs=0.005)
+    assert shown[-1] == pytest.approx(expected["0", "LL", "z"], abs=0.005)
+
+
+def test_the_profile_has_a_line_for_each_model_and_each_reference():
+    table = pd.concat([scores(), scores(layers=("0",), models=("logmel",))])
+    axes = layer_profile(table, references=["logmel"]).axes[0]
+    assert {t.get_text().split(" (")[0] for t in axes.get_legend().get_texts()} == {"a", "b", "logmel"}
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0", "1", "2", "10", "final"]
+    line = axes.lines[0]
+    expected = table[table.model == "a"].groupby(["layer", "speaker"]).r.mean().groupby("layer").mean()
+    shown = np.asarray(line.get_ydata(), dtype=float)
+    np.testing.assert_allclose(shown, [expected[name] for name in ("0", "1", "2", "10", "final")])
+
+
+def test_one_speaker_can_be_drawn():
+    layer_profile(scores(1))
+    layer_sensor_heatmap(scores(1))
