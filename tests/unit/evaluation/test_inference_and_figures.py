@@ -14,7 +14,8 @@ matplotlib.use("agg")
 def scores(n_speakers=6, layers=("0", "1", "2", "10", "final"), models=("a", "b")) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     rows = [
-        {"model": m, "layer": layer, "speaker": f"S{s}", "sensor": sensor, "axis": axis, "r": 0.1 * i + 0.05 * s + 0.01 * rng.normal()}
+        {"model": m, "layer": layer, "speaker": f"S{s}", "sensor": sensor, "axis": axis,
+         "r": 0.1 * i + 0.05 * s + 0.01 * rng.normal()}
         for m in models
         for i, layer in enumerate(layers)
         for s in range(n_speakers)
