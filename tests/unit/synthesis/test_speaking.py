@@ -97,8 +97,11 @@ def test_raising_the_tip_raises_it_by_as_much_where_it_is_free(producer, made):
     open_vowels = [k for k, s in enumerate(made.segments) if s.phone == "ɑ"]
     frames = [round((edges[k] + edges[k + 1]) / 2 * 100) for k in open_vowels]
     assert np.allclose(moved[frames, column], 3.0, atol=1.0)
-    others = [k for k, name in enumerate(CHANNELS) if name.partition(".")[0] in ("TD", "UL", "LL", "JAW")]
-    assert np.abs(moved[:, others]).max() < 0.35
+    elsewhere = [k for k, name in enumerate(CHANNELS) if name.partition(".")[0] in ("UL", "LL", "JAW")]
+    assert np.abs(moved[:, elsewhere]).max() == 0
+    # The tongue's surface is stretched, so sensors at fixed distances behind the tip slide a little along it.
+    dorsum = [CHANNELS.index("TD.x"), CHANNELS.index("TD.z")]
+    assert np.abs(moved[np.ix_(frames, dorsum)]).max() < 1.5
     assert np.abs(raised.audio - made.audio).max() > 0.01
     changed = {name for name, k in P.items() if not np.array_equal(raised.tract[:, k], made.tract[:, k])}
     assert changed == {"TTX", "TTY"}
