@@ -16,11 +16,12 @@ from articulens.corpora import open_corpus
 from articulens.corpora.signals import align
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
+from articulens.evaluation.predictions import predict, utterance_scores
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import COLUMNS, evaluate, read_scores, write_scores
 from articulens.moments import FIELDS, Moments
 from articulens.probes.linear import PENALTIES, LinearProbe
-from articulens.sweep import predict, sweep, utterance_scores
+from articulens.sweep import sweep
 from articulens.targets import TargetOptions
 
 OPTIONS = TargetOptions(cutoff_hz=20.0)

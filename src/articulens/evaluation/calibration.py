@@ -1,0 +1,116 @@
+r"""How much of a new speaker has to be known: from zero-shot to the speaker's own probe, from moments alone.
+
+A probe trained on others gives :math:`\hat y = B^\top x + c`. What a few sentences of the new speaker can add, rung by
+rung: *shift* (the mean), *scale* (mean and gain of each channel), *affine* (a linear map from all predicted channels
+to each measured one; Cho et al. 2024 report that affine maps carry articulation between speakers), *own* (a probe
+of the speaker's own). All are least squares on the calibration sentences; the test sentences are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from articulens.agreement import Agreement
+from articulens.cells import CellStore, coarsen
+from articulens.evaluation.protocols import loso
+from articulens.evaluation.scores import fit_splits
+from articulens.moments import Array, Moments
+from articulens.probes.linear import LinearProbe
+
+RUNGS = ("zero-shot", "shift", "scale", "affine", "own")
+
+
+def calibrated(b: Array, c: Array, known: Moments) -> dict[str, tuple[Array, Array]]:
+    """Return the weights of the first four rungs.
+
+    Parameters
+    ----------
+    b, c
+        Weights ``(p, k)`` and intercept ``(k,)`` of a probe trained on others.
+    known
+        Moments of the new speaker's calibration frames.
+    """
+    mean_p = known.mean_x @ b + c
+    spp, spy = b.T @ known.sxx @ b, b.T @ known.sxy
+    gain = np.diagonal(spy) / np.maximum(np.diagonal(spp), np.finfo(float).tiny)
+    # Channels that the probe predicts alike (the two lips' x, say) make this singular: least squares of least norm.
+    mix = np.linalg.pinv(spp, rcond=1e-10, hermitian=True) @ spy
+    return {
+        "zero-shot": (b, c),
+        "shift": (b, c + known.mean_y - mean_p),
+        "scale": (b * gain, (c - mean_p) * gain + known.mean_y),
+        "affine": (b @ mix, (c - mean_p) @ mix + known.mean_y),
+    }
+
+
+def ladder(
+    store: CellStore, probe: LinearProbe, layer: str, *, inner_folds: int = 5, rungs: Sequence[str] = RUNGS
+) -> pd.DataFrame:
+    """Score every rung for every speaker, with speaker and sentences held out.
+
+    For each speaker and sentence fold the probe is trained on the other speakers' other sentences, calibrated on the
+    speaker's other sentences, and scored on the fold; a speaker's folds are pooled.
+
+    Parameters
+    ----------
+    store
+        Cells separated by ``sentence_fold``.
+    probe
+        Unfitted.
+    layer
+        Which layer is read.
+    inner_folds, rungs
+        As in :func:`articulens.evaluation.scores.evaluate`; which rungs.
+
+    Returns
+    -------
+    DataFrame with ``rung``, ``speaker``, ``sensor``, ``axis``, ``target``, ``n_frames``, ``r``, ``rmse_mm``.
+    """
+    protocol = loso(sentences=True)
+    table, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
+    speakers, folds = table["speaker"].to_numpy(), table["sentence_fold"].to_numpy()
+    total: dict[tuple[str, str], Agreement] = {}
+    for split, fitted in fit_splits(table, moments, protocol, probe, inner_folds=inner_folds):
+        (test,) = np.flatnonzero(split.test)
+        own = np.flatnonzero((speakers == speakers[test]) & (folds != folds[test]))
+        if not len(own):
+            continue
+        parts = [moments[i] for i in own]
+        known = Moments.sum(parts)
+        weights = calibrated(*fitted.weights, known)
+        if "own" in rungs:
+            weights["own"] = _own(probe, parts, known)
+        for rung in rungs:
+            key = (rung, str(speakers[test]))
+            part = Agreement.of(*weights[rung], moments[test])
+            total[key] = total[key] + part if key in total else part
+    rows: list[dict[str, Any]] = []
+    for (rung, speaker), agreement in total.items():
+        for j, (channel, reading) in enumerate(store.targets):
+            sensor, axis = channel.split(".")
+            rows.append(
+                {
+                    "rung": rung,
+                    "speaker": speaker,
+                    "sensor": sensor,
+                    "axis": axis,
+                    "target": reading,
+                    "n_frames": agreement.n,
+                    "r": float(agreement.r[j]),
+                    "rmse_mm": float(agreement.rmse[j]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _own(probe: LinearProbe, parts: Sequence[Moments], known: Moments) -> tuple[Array, Array]:
+    """Return the weights of a probe trained on the calibration frames alone."""
+    several = len(np.atleast_1d(np.asarray(probe.alpha))) > 1
+    if several and len(parts) < 2:
+        probe = LinearProbe(float(np.median(np.asarray(probe.alpha))), standardize=probe.standardize)
+    fitted = LinearProbe(probe.alpha, standardize=probe.standardize, per_target=probe.per_target)
+    return fitted.fit_moments(known, folds=list(parts)).weights

@@ -1,0 +1,92 @@
+"""From score tables to comparisons of encoders: one number a speaker, chosen without looking at that speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from articulens.errors import ArticulensError
+from articulens.evaluation.inference import paired_difference, per_speaker, sign_flip
+
+
+def at_chosen_layer(scores: pd.DataFrame, *, by: Sequence[str] = ("model",), value: str = "r") -> pd.DataFrame:
+    """Return each speaker's score at the layer that is best for all *other* speakers.
+
+    Choosing the layer on the speakers it is scored on would flatter models with many layers. With one speaker there
+    is nobody to choose by: the middle layer is taken and ``chosen`` says so.
+
+    Parameters
+    ----------
+    scores
+        The tidy score table, measured targets of one protocol.
+    by
+        What is chosen for separately.
+    value
+        ``"r"`` (higher is better) or ``"rmse_mm"`` (lower is better).
+
+    Returns
+    -------
+    DataFrame with `by`, ``speaker``, ``layer``, `value` (mean over channels) and ``chosen``: "by other speakers" or
+    "middle layer".
+    """
+    sign = 1 if value == "r" else -1
+    rows = []
+    for key, group in per_speaker(scores, [*by, "layer"], value=value).groupby(list(by), sort=False, observed=True):
+        curves = group.pivot(index="speaker", columns="layer", values=value)[list(pd.unique(group["layer"]))]
+        for speaker in curves.index:
+            others = curves.drop(index=speaker).mean()
+            layer = (sign * others).idxmax() if others.notna().any() else curves.columns[len(curves.columns) // 2]
+            rows.append(
+                {
+                    **dict(zip(by, key, strict=True)),
+                    "speaker": speaker,
+                    "layer": layer,
+                    value: curves.loc[speaker, layer],
+                    "chosen": "by other speakers" if others.notna().any() else "middle layer",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def compare(
+    table: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, column: str = "model", value: str = "r", seed: int = 0
+) -> pd.DataFrame:
+    """Compare pairs of encoders on the same speakers.
+
+    Parameters
+    ----------
+    table
+        One row a speaker and value of `column`, as :func:`at_chosen_layer` gives.
+    pairs
+        (a, b): the difference is a − b.
+    column, value
+        What is compared, by which score.
+
+    Returns
+    -------
+    DataFrame with ``a``, ``b``, ``difference``, ``low``, ``high`` (95 %, over speakers), ``p`` (sign flip) and
+    ``p_family`` (max-|t| over all pairs together), ``speakers``.
+
+    Raises
+    ------
+    ArticulensError
+        When a name of a pair is not in the table.
+    """
+    wide = table.pivot(index="speaker", columns=column, values=value)
+    for name in {name for pair in pairs for name in pair}:
+        if name not in wide:
+            raise ArticulensError(f"compare: '{name}' was not scored; scored: {', '.join(map(str, wide.columns))}.")
+    rows = []
+    for a, b in pairs:
+        d = paired_difference(wide[a], wide[b], seed=seed)
+        rows.append(
+            {"a": a, "b": b, "difference": d.mean, "low": d.low, "high": d.high, "p": d.p, "speakers": d.speakers}
+        )
+    result = pd.DataFrame(rows, columns=["a", "b", "difference", "low", "high", "p", "speakers"])
+    together = np.column_stack([wide[a] - wide[b] for a, b in pairs]) if pairs else np.empty((0, 0))
+    together = together[np.isfinite(together).all(axis=1)]
+    family = sign_flip(together, seed=seed) if len(together) >= 2 else np.full(len(pairs), np.nan)
+    result.insert(6, "p_family", family)
+    return result
