@@ -116,9 +116,9 @@ def test_clock_printed_in_milliseconds(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a table of positions"),
+        ("", "the file is empty"),
         ("time_s,TT.x\n", "the table is empty"),
-        ("time_s,TT.x\n0,1\n", "1 sample of positions"),
+        ("time_s,TT.x\n0,1\n", "1 samples of positions"),
         ("time_s,foo,bar\n0,1,2\n1,2,3\n", r"none of the columns .* found foo, bar"),
         ("time_s,TT.x\n0,1\n0.01,2\n0.5,3\n0.51,4\n", r"not regular \(0.01 s in row 2"),
         ("time_s,TT.x\n0.02,1\n0.01,2\n0,3\n", "not regular"),
