@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from articulens.evaluation.inference import summarise
+from articulens.evaluation.inference import speaker_interval, summarise
 
 WIDTH = 6.4
 #: Colour-blind safe (Okabe and Ito), each with a marker and a line of its own.
@@ -129,6 +129,100 @@ def layer_profile(
             xticklabels=layers,
         )
         axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def speaker_dots(
+    table: pd.DataFrame, *, category: str, value: str = "r", group: str | None = None, title: str = "", label: str = ""
+) -> Figure:
+    """Draw every speaker as a dot in each category, with the mean and its 95 % interval.
+
+    Parameters
+    ----------
+    table
+        One row a speaker and `category`, with `value`.
+    category
+        Column along the axis, in the order of first appearance; categories read from top to bottom.
+    value
+        What is drawn.
+    group
+        Column whose values get colours and markers of their own (first language, say).
+    title, label
+        Above the figure, and under the axis.
+    """
+    categories = _order(table[category])
+    groups = _order(table[group]) if group else [None]
+    with mpl.rc_context(STYLE):
+        figure, axes = _canvas(1.1 + 0.34 * len(categories) * max(1, len(groups) * 0.7))
+        for g, name in enumerate(groups):
+            colour, marker, _ = STYLES[g % len(STYLES)]
+            offset = (g - (len(groups) - 1) / 2) * 0.3
+            for i, one in enumerate(categories):
+                chosen = (table[category] == one) & ((table[group] == name) if group else True)
+                values = table.loc[chosen, value].dropna()
+                if not len(values):
+                    continue
+                at = i + offset
+                axes.plot(values, np.full(len(values), at), marker, color=colour, alpha=0.35, markersize=4)
+                low, high = speaker_interval(values)
+                axes.plot([low, high], [at, at], "-", color=colour, linewidth=2)
+                axes.plot(values.mean(), at, marker, color=colour, markersize=8, markeredgecolor="white",
+                          label=None if i or name is None else str(name))  # fmt: skip
+        axes.set(
+            yticks=range(len(categories)),
+            yticklabels=categories,
+            xlabel=label or ("mean r over channels" if value == "r" else value),
+            title=title,
+        )
+        axes.set_ylim(len(categories) - 0.5, -0.5)
+        axes.grid(axis="x", alpha=0.3)
+        if group:
+            axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def learning_curves(curves: pd.DataFrame, *, by: str = "probe", mark: float | None = None, title: str = "") -> Figure:
+    """Draw r against seconds of training speech: a line for each `by`, thin lines for the draws.
+
+    Parameters
+    ----------
+    curves
+        Mean over channels, one row a `by`, ``speaker``, ``draw`` and ``seconds``, with ``r``.
+    by
+        Column that tells the lines apart.
+    mark
+        Seconds to mark with an upright line: where frames are as many as features.
+    title
+        Above the figure.
+    """
+    with mpl.rc_context(STYLE):
+        figure, axes = _canvas(3.8)
+        for (name, part), (colour, marker, line) in zip(curves.groupby(by, sort=False), STYLES, strict=False):
+            for _, thin in part.groupby(["speaker", "draw"]):
+                axes.plot(thin["seconds"], thin["r"], color=colour, alpha=0.15, linewidth=0.8)
+            # The last size differs between speakers: it is drawn in the thin lines only.
+            mean = part.groupby("seconds")["r"].agg(["mean", "size"])
+            mean = mean[mean["size"] == mean["size"].max()]
+            axes.plot(mean.index, mean["mean"], color=colour, marker=marker, linestyle=line, label=name)
+        if mark:
+            axes.axvline(mark, color="0.4", linestyle=":", linewidth=1)
+            axes.annotate(
+                "frames = features", (mark, axes.get_ylim()[0]), xytext=(3, 3), textcoords="offset points", fontsize=8
+            )
+        axes.set(xscale="log", xlabel="seconds of training speech", ylabel="mean r over channels", title=title)
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "r", title: str = "") -> Figure:
+    """Draw the mean of `value` for each pair of `rows` and `columns`; pairs that do not occur stay empty."""
+    grid = table.groupby([rows, columns], sort=False)[value].mean().unstack(columns)
+    grid = grid.loc[_order(table[rows]), _order(table[columns])]
+    with mpl.rc_context(STYLE):
+        figure, axes = _canvas(1.3 + 0.35 * len(grid))
+        sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws={"label": "mean r"})
+        axes.set(xlabel=columns, ylabel=rows, title=title)
+        axes.tick_params(axis="y", rotation=0)
     return figure
 
 

@@ -140,3 +140,38 @@ def test_collected_frames_are_those_of_the_corpus(toy_root):
     assert list(frames) == ["S0", "S1"] and len(frames["S0"]) == 6
     assert {u.fold for u in frames["S0"]} == {0, 1, 2}
     assert all(u.x.shape == (len(u.y), 80) and np.isfinite(u.y).all() for u in frames["S1"])
+
+
+@pytest.fixture
+def tasks_corpus(tmp_path):
+    """One speaker; T1 says mostly a, T3 mostly o, T2 both; T3 is the shortest."""
+    import json
+
+    import soundfile
+
+    from articulens.corpora import Trajectory, Utterance, write_manifest, write_trajectory
+
+    utterances = []
+    plan = [("T1", "aaaaaao"), ("T1", "aao"), ("T1", "ooo"), ("T2", "ao"), ("T2", "aaoo"), ("T3", "ooa"), ("T3", "oo")]
+    for i, (task, phones) in enumerate(plan):
+        name = f"u{i}"
+        audio, positions, labels = (tmp_path / f"{name}.{end}" for end in ("wav", "csv", "json"))
+        soundfile.write(audio, np.zeros(16_000), 16_000)
+        write_trajectory(positions, Trajectory(np.random.default_rng(i).normal(size=(101, 1)), ("TT.x",), 100.0))
+        labels.write_text(
+            json.dumps([{"label": p, "start_s": 0.1 * j, "end_s": 0.1 * j + 0.1} for j, p in enumerate(phones)])
+        )
+        utterances.append(Utterance(name, "S", "fi", "L1", task, f"t{i}", None, audio, positions, labels))
+    write_manifest(tmp_path, utterances)
+    return open_corpus(f"tabular:{tmp_path}")
+
+
+def test_matched_tasks_have_like_lengths_and_phones(tasks_corpus):
+    from articulens.evaluation.matching import coverage, matched_tasks
+
+    marked = matched_tasks(tasks_corpus)
+    before, after = coverage(marked), coverage(marked.select(matched="yes"))
+    assert before.set_index("task").seconds.round(3).to_dict() == {"T1": 1.3, "T2": 0.6, "T3": 0.5}
+    assert (after.seconds - 0.5).abs().max() <= 0.11
+    assert after.phone_overlap.mean() > before.phone_overlap.mean()
+    assert [u.id for u in marked] == [u.id for u in tasks_corpus]

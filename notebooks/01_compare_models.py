@@ -1,0 +1,163 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Compare models
+#
+# Does a speech model that has heard a language know more about how mouths make it? Experiment E1 of
+# {cite}`bilingual2026` compares five encoders by how familiar they are with Finnish and Russian. Here they stand
+# beside what the comparison needs to mean anything: the models that the fine-tuned ones started from, the same
+# architecture with weights that were never trained, and the plain sound.
+#
+# ```{admonition} You will learn
+# * why the layer must be chosen by other speakers than the one it is scored on,
+# * how to compare encoders on the same speakers, with an interval, and with all comparisons in one family,
+# * what the published mean over layers hides.
+# ```
+
+# %% tags=["parameters"]
+corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
+models: list = ["wav2vec2-tiny@random"]  # encoders to compare
+references: list = ["logmel", "logmel+6", "mfcc"]  # baselines with one layer
+pairs: list = []  # named comparisons, each [a, b] for a minus b; empty compares every model with every reference
+protocol: str = "loso_sentence"  # who trains and who tests
+speakers: list = []  # only these speakers, empty means all
+folds: int = 5  # folds of sentences
+frames: str = "speech"  # frames to score, speech or all
+seed: int = 0  # decides folds, random weights and resampling
+device: str = "auto"  # auto, cpu or cuda
+cache: str = "../cache"  # folder of intermediate moments
+results: str = "../cache/results"  # folder of the table behind the figures
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from articulens.cells import CellDesign
+from articulens.corpora import open_corpus
+from articulens.encoders import open_encoder
+from articulens.evaluation.comparison import at_chosen_layer, compare
+from articulens.evaluation.inference import per_speaker, summarise
+from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.scores import evaluate, write_scores
+from articulens.figures import layer_profile, speaker_dots
+from articulens.probes.linear import PENALTIES, LinearProbe
+from articulens.publishing import record
+from articulens.sweep import sweep
+from articulens.targets import TargetOptions
+
+# %%
+recordings = open_corpus(corpus)
+record(corpora={corpus: recordings})
+if speakers:
+    recordings = recordings.select(speaker=speakers)
+names = list(dict.fromkeys([*models, *references]))
+encoders = {name: open_encoder(name, device=device, seed=seed) for name in names}
+record(encoders=encoders)
+print(f"{recordings.name}: {len(recordings)} utterances of {len(recordings.speakers)} speakers")
+pd.DataFrame({name: {"layers": len(e.layers), "dimensions": e.width} for name, e in encoders.items()}).T
+
+# %% [markdown]
+# ## Score every layer of every encoder
+#
+# The same frames, the same folds and the same probe for all: ridge regression whose penalty is chosen inside the
+# training data. `by` keeps the languages apart, for a model may be at home in one of them.
+
+# %%
+chosen = open_protocol(protocol)
+design = CellDesign.for_protocols([chosen], ["language"], folds=folds, seed=seed)
+options = TargetOptions(frames=frames, seed=seed)
+probe = LinearProbe(PENALTIES, standardize=True)
+stores = {name: sweep(recordings, e, design, out=cache, options=options) for name, e in encoders.items()}
+scores = pd.concat([evaluate(s, chosen, probe, experiment="E1") for s in stores.values()], ignore_index=True)
+by_language = pd.concat(
+    [evaluate(s, chosen, probe, by=["language"], experiment="E1") for s in stores.values()], ignore_index=True
+)
+out = Path(results) / "01_compare_models.csv"
+write_scores(pd.concat([scores, by_language]).round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)
+print(f"{len(scores)} scores under {protocol}, which measures {chosen.measures}")
+
+# %% [markdown]
+# ## Layer by layer
+
+# %% mystnb={"image": {"alt": "Mean Pearson r by layer for each encoder with intervals over speakers; horizontal lines are acoustic baselines."}, "figure": {"caption": "Mean r over channels by layer, with 95 % intervals over speakers. Lines across: encoders with one layer.", "name": "fig-models-profile"}}
+layer_profile(scores, references=references, title=f"{recordings.name}, {protocol}")
+
+# %% [markdown]
+# ## One number an encoder
+#
+# A model with 25 layers has 25 chances to look good. So each speaker is scored at the layer that is best for all
+# *other* speakers. The mean over layers, which is what was published, stands beside it.
+
+# %% mystnb={"image": {"alt": "One row an encoder: a dot for each speaker, the mean over speakers and its interval."}, "figure": {"caption": "Every speaker at the layer chosen by the others; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-models-dots"}}
+at_best = at_chosen_layer(scores)
+l1 = recordings.to_frame().drop_duplicates("speaker").set_index("speaker")
+group = "first language" if "l1" in l1 else None
+if group:
+    at_best[group] = at_best["speaker"].map(l1["l1"])
+speaker_dots(at_best, category="model", group=group, title=f"{recordings.name}, {protocol}")
+
+# %%
+mean_over_layers = per_speaker(scores, ["model"])
+table = summarise(scores, ["model"]).rename(columns={"mean": "mean over layers"})[["model", "mean over layers"]]
+best = at_best.groupby("model", sort=False).agg(r=("r", "mean"), layer=("layer", lambda s: s.mode()[0]))
+table = table.merge(best.rename(columns={"r": "layer chosen", "layer": "most often layer"}), on="model")
+table.round(3)
+
+# %% [markdown]
+# ## Who is better than whom
+#
+# Differences are taken speaker by speaker. `p_family` asks how often, if no encoder differed from any other, the
+# *largest* difference of this table would be as clear as this one.
+
+# %%
+wanted = [tuple(pair) for pair in pairs] or [(m, r) for m in models for r in references]
+differences = compare(at_best, wanted, seed=seed)
+differences.round(3)
+
+# %% [markdown]
+# ## Language by language
+
+# %%
+languages = at_chosen_layer(by_language, by=["model", "language"])
+languages.groupby(["model", "language"], sort=False)["r"].mean().unstack("language").round(3)
+
+# %% [markdown]
+# ## Takeaways
+#
+# Computed from the tables above. On the bundled corpus, which is synthetic, they are about the method and not about
+# people.
+
+
+# %%
+def verdict(row: pd.Series) -> str:
+    if pd.isna(row["low"]):
+        return "too few speakers for an interval"
+    if row["low"] > 0:
+        return "the interval excludes 0"
+    return "the other way round, the interval excludes 0" if row["high"] < 0 else "the interval includes 0"
+
+
+for _, row in differences.iterrows():
+    print(
+        f"{row['a']} minus {row['b']}: {row['difference']:+.3f} "
+        f"(95 % {row['low']:+.3f} to {row['high']:+.3f}, p in the family {row['p_family']:.4f}): {verdict(row)}."
+    )
+top = at_best.groupby("model")["r"].mean().sort_values()
+print(
+    f"Highest at a layer chosen by other speakers: {top.index[-1]} ({top.iloc[-1]:.3f}); lowest: {top.index[0]} "
+    f"({top.iloc[0]:.3f})."
+)
+if (at_best["chosen"] != "by other speakers").any():
+    print("With one speaker nobody else can choose the layer: the middle layer was taken, and nothing here compares.")

@@ -1,0 +1,160 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Vary the training size
+#
+# How much speech of one speaker does a probe need? Experiment E3 of {cite}`bilingual2026` found a flat start and then
+# a rise, and concluded that about five minutes are needed. Ordinary least squares has a well-known weakness that draws
+# just such a curve: it does worst where frames are about as many as features. So ridge regression runs beside it, on
+# the same frames.
+#
+# ```{admonition} You will learn
+# * what "double descent" looks like in an articulatory probe,
+# * why a learning curve needs the same speakers at every size,
+# * how shuffling frames makes little data look like enough.
+# ```
+
+# %% tags=["parameters"]
+corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
+model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+layer: str = ""  # layer to read, empty means the middle one
+speakers: list = []  # only these speakers, empty means those with enough speech
+seconds: list = [1, 2, 3, 5, 10, 20, 30, 60, 120]  # training sizes
+least_seconds: float = 90.0  # speakers with less speech than this are left out
+draws: int = 5  # random orders of the training sentences
+folds: int = 5  # one of so many folds of sentences is the test set
+frames: str = "speech"  # frames to use, speech or all
+seed: int = 0  # decides folds, random weights and orders
+device: str = "auto"  # auto, cpu or cuda
+results: str = "../cache/results"  # folder of the table behind the figures
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from articulens.corpora import open_corpus
+from articulens.corpora.audio import audio_duration
+from articulens.encoders import open_encoder
+from articulens.evaluation.learning import collect, learning_curve, seconds_to_plateau
+from articulens.evaluation.scores import write_scores
+from articulens.figures import learning_curves
+from articulens.probes.linear import PENALTIES, LinearProbe
+from articulens.publishing import record
+from articulens.targets import TargetOptions
+
+# %%
+recordings = open_corpus(corpus)
+encoder = open_encoder(model, device=device, seed=seed)
+record(corpora={corpus: recordings}, encoders={model: encoder})
+layer = layer or encoder.layers[len(encoder.layers) // 2]
+length = pd.Series({u.id: audio_duration(u.audio) for u in recordings})
+owner = pd.Series({u.id: u.speaker for u in recordings})
+minutes = length.groupby(owner).sum() / 60
+if not speakers:
+    speakers = list(minutes.index[minutes * 60 >= least_seconds]) or [minutes.idxmax()]
+print(f"{model}, layer {layer} ({encoder.width} dimensions), speakers {', '.join(speakers)}")
+minutes[speakers].rename("minutes").round(2).to_frame()
+
+# %% [markdown]
+# ## Frames of the speakers, one layer
+#
+# A learning curve takes frames in a random order of sentences, so here they are kept: one layer of a few speakers.
+
+# %%
+recordings = recordings.select(speaker=speakers)
+kept = collect(recordings, encoder, layer, folds=folds, seed=seed, options=TargetOptions(frames=frames))
+frame_s = encoder.clock.hop / encoder.clock.rate_hz
+for speaker, utterances in kept.items():
+    print(f"{speaker}: {len(utterances)} utterances, {sum(len(u.y) for u in utterances)} frames × {encoder.width} dims")
+
+# %% [markdown]
+# ## Two probes, more and more speech
+#
+# The test sentences are the same at every size. The features are standardised for both probes; ridge chooses its
+# penalty among the training frames it has.
+
+# %%
+probes = {"least squares": LinearProbe(0.0, standardize=True), "ridge": LinearProbe(PENALTIES, standardize=True)}
+curves = []
+for speaker, utterances in kept.items():
+    for split in ("new sentences", "shuffled frames"):
+        curve = learning_curve(
+            utterances, seconds, probes, frame_s=frame_s, draws=draws, shuffled=split == "shuffled frames", seed=seed
+        )
+        curves.append(curve.assign(speaker=speaker, split=split))
+curves = pd.concat(curves, ignore_index=True)
+curves.insert(0, "model", model)
+write_scores(curves.drop(columns="features").round({"r": 4, "seconds": 2}), Path(results) / "03_vary_training_size.csv")
+mean = curves.groupby(["split", "probe", "speaker", "draw", "seconds", "n_frames"], as_index=False)["r"].mean()
+print(f"{len(curves)} scores")
+
+# %% mystnb={"image": {"alt": "Mean r against seconds of training speech on a logarithmic axis, least squares and ridge, test on new sentences; a dotted line marks where frames equal features."}, "figure": {"caption": "New sentences: thick, mean over speakers and draws; thin, every speaker and draw.", "name": "fig-size-sentences"}}
+learning_curves(
+    mean[mean["split"] == "new sentences"], mark=encoder.width * frame_s, title=f"{model}, layer {layer}, new sentences"
+)
+
+# %% [markdown]
+# ## The same with shuffled frames
+#
+# As published: a fifth of all frames, drawn at random, is the test set.
+
+# %% mystnb={"image": {"alt": "Mean r against seconds of training speech, least squares and ridge, test on randomly drawn frames."}, "figure": {"caption": "Shuffled frames: the test frames' neighbours are in the training set.", "name": "fig-size-shuffled"}}
+learning_curves(
+    mean[mean["split"] == "shuffled frames"],
+    mark=encoder.width * frame_s,
+    title=f"{model}, layer {layer}, shuffled frames",
+)
+
+# %% [markdown]
+# ## Takeaways
+#
+# Computed from the curves. Published values are read off the figure of the paper's repository, for
+# `facebook/wav2vec2-large` on FROST-EMA.
+
+# %%
+near = mean.loc[
+    (mean["n_frames"] - encoder.width).abs().groupby([mean["split"], mean["probe"]]).transform("min")
+    == (mean["n_frames"] - encoder.width).abs()
+]
+dip = near.groupby(["split", "probe"])["r"].mean()
+first = mean[mean["seconds"] == mean["seconds"].min()].groupby(["split", "probe"])["r"].mean()
+for split in ("new sentences", "shuffled frames"):
+    at = near.loc[near["split"] == split, "seconds"].iloc[0]
+    print(
+        f"{split}: at {at:.1f} s, where frames are about as many as features, least squares has r "
+        f"{dip[split, 'least squares']:.3f} and ridge {dip[split, 'ridge']:.3f}; with {mean['seconds'].min():.0f} s "
+        f"they had {first[split, 'least squares']:.3f} and {first[split, 'ridge']:.3f}."
+    )
+everything = mean.loc[mean.groupby(["split", "probe", "speaker", "draw"])["seconds"].idxmax()]
+gap = everything.groupby(["split", "probe"])["r"].mean()
+print(
+    f"With all there is, ridge has {gap['new sentences', 'ridge']:.3f} on new sentences and "
+    f"{gap['shuffled frames', 'ridge']:.3f} on shuffled frames: shuffling is worth "
+    f"{gap['shuffled frames', 'ridge'] - gap['new sentences', 'ridge']:+.3f}."
+)
+
+# %%
+plateau = mean.groupby(["split", "probe", "speaker", "draw"])[["seconds", "r"]].apply(seconds_to_plateau)
+plateau.rename("seconds to 95 % of the highest r").groupby(["split", "probe"]).describe()[
+    ["min", "25%", "50%", "75%", "max"]
+].round(1)
+
+# %% [markdown]
+# The spread is over speakers and draws. The highest r is that of the speech there is: where curves still rise at the
+# right edge, these seconds are a lower bound.
+
+# %%
+if len(kept) < 4:
+    print(f"{len(kept)} speaker(s) have enough speech: no interval over speakers can be given, only the draws above.")

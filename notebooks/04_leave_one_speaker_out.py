@@ -1,0 +1,150 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Leave one speaker out
+#
+# Does a probe trained on some mouths read another? Experiment E4 of {cite}`bilingual2026`. A vocal tract that was
+# never seen is the first test; sentences that were never heard are the second, for a probe may know what *this text*
+# does to a tongue. Then the question is turned round: how much of a new speaker must be known?
+#
+# ```{admonition} You will learn
+# * what of a score is the speaker's and what is the sentence's,
+# * why r hides that a new speaker's mouth has another place and size,
+# * what a shift, a scale and an affine map each repair.
+# ```
+
+# %% tags=["parameters"]
+corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
+model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+layer: str = ""  # layer to read, empty means the one best for the other speakers
+speakers: list = []  # only these speakers, empty means all
+folds: int = 5  # folds of sentences
+frames: str = "speech"  # frames to score, speech or all
+seed: int = 0  # decides folds, random weights and resampling
+device: str = "auto"  # auto, cpu or cuda
+cache: str = "../cache"  # folder of intermediate moments
+results: str = "../cache/results"  # folder of the tables behind the figures
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from articulens.cells import CellDesign
+from articulens.corpora import open_corpus
+from articulens.encoders import open_encoder
+from articulens.errors import ArticulensError
+from articulens.evaluation.calibration import RUNGS, ladder
+from articulens.evaluation.comparison import at_chosen_layer, compare
+from articulens.evaluation.inference import summarise
+from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.scores import evaluate, write_scores
+from articulens.figures import grid_heatmap, speaker_dots
+from articulens.probes.linear import PENALTIES, LinearProbe
+from articulens.publishing import record
+from articulens.sweep import sweep
+from articulens.targets import TargetOptions
+
+# %%
+recordings = open_corpus(corpus)
+encoder = open_encoder(model, device=device, seed=seed)
+record(corpora={corpus: recordings}, encoders={model: encoder})
+if speakers:
+    recordings = recordings.select(speaker=speakers)
+protocols = [open_protocol(name) for name in ("sentence", "loso", "loso_sentence")]
+design = CellDesign.for_protocols(protocols, folds=folds, seed=seed)
+store = sweep(recordings, encoder, design, out=cache, options=TargetOptions(frames=frames, seed=seed))
+print(f"{len(store.cells)} cells of {len(recordings.speakers)} speakers, {store.cells['frames'].sum()} frames")
+
+# %% [markdown]
+# ## Three protocols
+#
+# A protocol that the corpus cannot serve (one speaker cannot be left out of one) is named and left out.
+
+# %%
+probe = LinearProbe(PENALTIES, standardize=True)
+tables = []
+for protocol in protocols:
+    try:
+        tables.append(evaluate(store, protocol, probe, experiment="E4", layers=[layer] if layer else None))
+    except ArticulensError as error:
+        print(f"Not shown: {error}")
+scores = pd.concat(tables, ignore_index=True)
+write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "04_leave_one_speaker_out.csv")
+at_best = at_chosen_layer(scores, by=["protocol"])
+shown = list(pd.unique(at_best["protocol"]))
+for protocol in protocols:
+    if protocol.name in shown:
+        print(f"{protocol.name}: {protocol.measures}")
+
+# %% mystnb={"image": {"alt": "One row a protocol: a dot for each held-out speaker, the mean and its interval."}, "figure": {"caption": "Every speaker under each protocol; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-loso-dots"}}
+first = recordings.to_frame().drop_duplicates("speaker").set_index("speaker")
+group = "first language" if "l1" in first else None
+if group:
+    at_best[group] = at_best["speaker"].map(first["l1"])
+speaker_dots(at_best, category="protocol", group=group, title=f"{model} on {recordings.name}")
+
+# %% [markdown]
+# ## Speaker by sensor
+
+# %% mystnb={"image": {"alt": "Heatmap of Pearson r, one row a speaker, one column a sensor and axis, under the strictest protocol that the corpus serves."}, "figure": {"caption": "Mean r of each speaker and channel at the layer chosen by the others.", "name": "fig-loso-speakers"}}
+strict = scores[scores["protocol"] == shown[-1]].merge(
+    at_best.loc[at_best["protocol"] == shown[-1], ["speaker", "layer"]], on=["speaker", "layer"]
+)
+strict = strict.assign(channel=strict["sensor"] + "." + strict["axis"])
+grid_heatmap(strict, rows="speaker", columns="channel", title=f"{model}, {shown[-1]}")
+
+# %% [markdown]
+# ## How much of a new speaker must be known?
+#
+# From the probe as the other speakers left it (*zero-shot*) to the speaker's own. Calibration uses other sentences of
+# the new speaker than those that are scored. r cannot see a shift or a scale; millimetres can.
+
+# %%
+if "loso_sentence" in shown:
+    focus = layer or at_best.loc[at_best["protocol"] == "loso_sentence", "layer"].mode()[0]
+    rungs = ladder(store, probe, focus)
+    write_scores(rungs.round({"r": 4, "rmse_mm": 4}), Path(results) / "04_calibration.csv")
+    means = rungs.groupby(["rung", "speaker"], sort=False, as_index=False)[["r", "rmse_mm"]].mean()
+    steps = summarise(rungs, ["rung"], value="rmse_mm").merge(
+        summarise(rungs, ["rung"]), on="rung", suffixes=(" mm", " r")
+    )
+    display(steps.drop(columns=["speakers mm", "speakers r"]).round(3))  # noqa: F821
+else:
+    means = pd.DataFrame(columns=["rung", "speaker", "r", "rmse_mm"])
+    print("Not shown: calibration to a new speaker needs other speakers to begin with.")
+
+# %% mystnb={"image": {"alt": "Root mean squared error in millimetres of each speaker from zero-shot over shift, scale and affine calibration to the speaker's own probe."}, "figure": {"caption": "Error in mm of every speaker on each rung of the calibration ladder.", "name": "fig-ladder"}}
+speaker_dots(means, category="rung", value="rmse_mm", label="RMSE (mm), mean over channels", title=f"{model}")
+
+# %% [markdown]
+# ## Takeaways
+
+# %%
+for _, row in summarise(scores.merge(at_best[["protocol", "speaker", "layer"]]), ["protocol"]).iterrows():
+    print(f"{row['protocol']}: mean r {row['mean']:.3f} (95 % over speakers {row['low']:.3f} to {row['high']:.3f}).")
+if {"loso", "loso_sentence"} <= set(shown):
+    d = compare(at_best, [("loso", "loso_sentence")], column="protocol").iloc[0]
+    print(
+        f"Having heard the sentences from others is worth {d['difference']:+.3f} "
+        f"(95 % {d['low']:+.3f} to {d['high']:+.3f})."
+    )
+if len(means):
+    error = means.groupby("rung")["rmse_mm"].mean()
+    print("Error in mm, " + ", ".join(f"{rung} {error[rung]:.2f}" for rung in RUNGS) + ".")
+    ranked = at_best[at_best["protocol"] == "loso_sentence"].sort_values("r")
+    print(
+        f"Hardest speaker {ranked.iloc[0]['speaker']} ({ranked.iloc[0]['r']:.3f}), "
+        f"easiest {ranked.iloc[-1]['speaker']} ({ranked.iloc[-1]['r']:.3f})."
+    )

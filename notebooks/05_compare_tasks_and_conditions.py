@@ -1,0 +1,215 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Compare tasks and conditions
+#
+# Is a second language as readable as the first, an imitated accent, spontaneous speech? Experiment E5 of
+# {cite}`bilingual2026` leaves one speaker out within each group of first language. "No difference was found" is not
+# "they are the same": here the second language has to be *equivalent* to the first within a margin that is stated
+# before the numbers are seen.
+#
+# ```{admonition} You will learn
+# * how to test for equivalence, and what a non-significant difference does not say,
+# * what remains of a task's difference when length and phones are matched,
+# * whether what was learned in one language reads another.
+# ```
+
+# %% tags=["parameters"]
+corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
+model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+layer: str = ""  # layer to read, empty means the one best for the other speakers
+margin: float = 0.05  # r within which two conditions count as equal, stated before looking
+speakers: list = []  # only these speakers, empty means all
+folds: int = 5  # folds of sentences
+frames: str = "speech"  # frames to score, speech or all
+seed: int = 0  # decides folds, random weights and resampling
+device: str = "auto"  # auto, cpu or cuda
+cache: str = "../cache"  # folder of intermediate moments
+results: str = "../cache/results"  # folder of the table behind the figures
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from articulens.cells import CellDesign
+from articulens.corpora import open_corpus
+from articulens.encoders import open_encoder
+from articulens.errors import ArticulensError
+from articulens.evaluation.comparison import at_chosen_layer
+from articulens.evaluation.inference import equivalence, paired_difference, per_speaker
+from articulens.evaluation.matching import coverage, matched_tasks
+from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.scores import evaluate, write_scores
+from articulens.figures import grid_heatmap, speaker_dots
+from articulens.probes.linear import PENALTIES, LinearProbe
+from articulens.publishing import record
+from articulens.sweep import sweep
+from articulens.targets import TargetOptions
+
+# %%
+recordings = open_corpus(corpus)
+encoder = open_encoder(model, device=device, seed=seed)
+record(corpora={corpus: recordings}, encoders={model: encoder})
+if speakers:
+    recordings = recordings.select(speaker=speakers)
+recordings = matched_tasks(recordings)
+about = recordings.to_frame()
+if "l1" not in about:
+    print("The corpus does not say which language is a speaker's first: groups are by the language spoken.")
+group = "l1" if "l1" in about else "language"
+about.groupby([group, "condition", "task"]).agg(
+    utterances=("id", "size"), speakers=("speaker", "nunique")
+).reset_index()
+
+# %% [markdown]
+# ## Length and phones of the tasks
+#
+# Before and after matching: as many seconds of each task from every speaker, with phones in proportions as near to
+# each other as the recordings allow (1: the same shares).
+
+# %%
+pd.concat(
+    [
+        coverage(recordings).assign(selection="all"),
+        coverage(recordings.select(matched="yes")).assign(selection="matched"),
+    ]
+).round(2)
+
+# %% [markdown]
+# ## One pass, four questions
+
+# %%
+names = [f"loso_within({group})", "loso_sentence", "leave_language_out"]
+protocols = {name: open_protocol(name) for name in names}
+by = ["condition", "task", "matched"]
+design = CellDesign.for_protocols(protocols.values(), [*by, "language"], folds=folds, seed=seed)
+store = sweep(recordings, encoder, design, out=cache, options=TargetOptions(frames=frames, seed=seed))
+probe = LinearProbe(PENALTIES, standardize=True)
+layers = [layer] if layer else None
+
+
+def score(name: str, *columns: str) -> pd.DataFrame:
+    """Return scores under a protocol, or an empty table and the reason where the corpus cannot serve it."""
+    try:
+        return evaluate(store, protocols[name], probe, by=columns, layers=layers, experiment="E5")
+    except ArticulensError as error:
+        print(f"Not shown: {error}")
+        return pd.DataFrame(columns=["layer", "speaker", "r", "protocol", *columns])
+
+
+overall = score("loso_sentence")
+if len(overall):
+    chosen = at_chosen_layer(overall, by=["protocol"]).set_index("speaker")["layer"]
+else:
+    chosen = pd.Series(encoder.layers[len(encoder.layers) // 2], index=list(recordings.speakers))
+print(f"{len(store.cells)} cells; layers read: {', '.join(sorted(set(chosen)))}")
+
+
+def read(name: str, *columns: str) -> pd.DataFrame:
+    """Return one row a speaker and value of the columns, at the layer chosen by the other speakers."""
+    table = score(name, *columns)
+    tables.append(table)
+    table = table[table["layer"] == table["speaker"].map(chosen)]
+    return per_speaker(table, columns) if len(table) else pd.DataFrame(columns=[*columns, "speaker", "r"])
+
+
+tables = [overall]
+
+# %% [markdown]
+# ## Condition
+#
+# Trained on other speakers of the same group, as published; tested in each condition.
+
+# %% mystnb={"image": {"alt": "One row a condition (first language, second language, imitated accent): a dot for each speaker, mean and interval, coloured by group."}, "figure": {"caption": "Every speaker in each condition, trained on other speakers of the same group.", "name": "fig-conditions"}}
+condition = read(f"loso_within({group})", "condition")
+owner = about.drop_duplicates("speaker").set_index("speaker")[group]
+condition["group"] = condition["speaker"].map(owner)
+speaker_dots(condition, category="condition", group="group", title=f"{model}, other speakers of the same {group}")
+
+# %% [markdown]
+# ### Equivalent or not?
+
+# %%
+wide = condition.pivot(index="speaker", columns="condition", values="r") if len(condition) else pd.DataFrame()
+verdicts = []
+for other in [c for c in ("L2", "accent") if {"L1", c} <= set(wide.columns)]:
+    for name, members in [("all", wide), *wide.groupby(wide.index.map(owner))]:
+        complete = members.dropna(subset=["L1", other])
+        if len(complete) < 2:
+            continue
+        d = paired_difference(complete[other], complete["L1"], seed=seed)
+        test = equivalence(complete[other], complete["L1"], margin)
+        verdicts.append({"group": name, "comparison": f"{other} - L1", "difference": d.mean, "low 95": d.low,
+                         "high 95": d.high, "p difference": d.p, "p equivalence": test.p, "equivalent": test.holds,
+                         "speakers": d.speakers})  # fmt: skip
+verdicts = pd.DataFrame(verdicts)
+verdicts.round(3)
+
+# %% [markdown]
+# ## Task by condition
+
+# %% mystnb={"image": {"alt": "Heatmap of mean r, one row a task, one column a condition."}, "figure": {"caption": "Mean r over speakers by task and condition, trained on other speakers of the same group.", "name": "fig-tasks-conditions"}}
+cells = read(f"loso_within({group})", "task", "condition")
+grid_heatmap(cells, rows="task", columns="condition", title=f"{model} on {recordings.name}")
+
+# %% [markdown]
+# ## Task, matched
+#
+# Training is the same; only the test utterances are those of the matched selection.
+
+# %% mystnb={"image": {"alt": "One row a task: dots for each speaker on all utterances and on those matched for length and phones."}, "figure": {"caption": "Every speaker in each task: all utterances, and a selection matched for seconds and phones.", "name": "fig-tasks-matched"}}
+task_all = read("loso_sentence", "task").assign(selection="all")
+task_matched = read("loso_sentence", "task", "matched")
+task_matched = task_matched[task_matched["matched"] == "yes"].drop(columns="matched").assign(selection="matched")
+tasks = pd.concat([task_all, task_matched], ignore_index=True)
+speaker_dots(tasks, category="task", group="selection", title=f"{model}, speaker and sentence held out")
+
+# %% [markdown]
+# ## Across languages
+#
+# The held-out speaker's language was never in training, against training on both.
+
+# %%
+across = read("leave_language_out", "language").rename(columns={"r": "other language only"})
+within = read("loso_sentence", "language").rename(columns={"r": "both languages"})
+languages = across.merge(within, on=["speaker", "language"]) if len(across) else across
+write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "05_compare_tasks.csv")
+languages.groupby("language")[[c for c in ("both languages", "other language only") if c in languages]].mean().round(3)
+
+# %% [markdown]
+# ## Takeaways
+
+# %%
+for _, row in verdicts.iterrows():
+    words = "equivalent" if row["equivalent"] else "not shown to be equivalent"
+    print(
+        f"{row['comparison']}, {row['group']} ({row['speakers']} speakers): {row['difference']:+.3f} "
+        f"(95 % {row['low 95']:+.3f} to {row['high 95']:+.3f}); {words} within ±{margin} "
+        f"(p {row['p equivalence']:.3f})."
+    )
+for name, part in tasks.groupby("selection"):
+    r = part.groupby("task")["r"].mean()
+    print(f"{name}: " + ", ".join(f"{task} {value:.3f}" for task, value in r.items()) + ".")
+if len(languages):
+    per = languages.groupby("speaker")[["other language only", "both languages"]].mean()
+    d = paired_difference(per["other language only"], per["both languages"], seed=seed)
+    print(
+        f"A language that was never in training costs {d.mean:+.3f} (95 % {d.low:+.3f} to {d.high:+.3f}); part of "
+        "that is that there is less to train on, and that the sentences of the other protocol were held out too."
+    )
+if not len(verdicts):
+    print(
+        "Conditions cannot be compared here: fewer than two speakers were recorded in the first language and another."
+    )
