@@ -7,15 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from articulens.corpora import published
 from articulens.corpora.labels import Interval, speech_mask
 from articulens.corpora.schema import TARGETS, Trajectory, Utterance
-from articulens.corpora.signals import align, zscore
+from articulens.corpora.signals import align, channel_statistics
 from articulens.errors import ArticulensError
 from articulens.moments import Array
 from articulens.probes.controls import parse_reading, roll
 
-FRAMES = ("all", "speech")
-ZSCORES = ("none", "file")
+WORDS = {
+    "frames": ("all", "speech"),
+    "zscore": ("none", "file"),
+    "resampling": ("exact", "published"),
+    "pairing": ("centres", "index"),
+}
+"""The options that are words, and the words."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,12 @@ class TargetOptions:
         Frames so close to either end of the recording are left out, s.
     zscore
         ``"file"`` z-scores each channel by its own file, as published; it hides posture and uses test data.
+    resampling
+        ``"exact"``: :func:`articulens.corpora.signals.align`; ``"published"``: zero-padded decimation to about 50 Hz
+        (:mod:`articulens.corpora.published`), which distorts both ends of a file.
+    pairing
+        ``"centres"``: a frame's position is that at its centre; ``"index"``: frame *i* gets position sample *i* at
+        about 50 Hz, as published, 12.5 ms too early.
     seed
         Of the rolled control.
     """
@@ -63,14 +75,17 @@ class TargetOptions:
     cutoff_hz: float = 20.0
     edge_s: float = 0.0
     zscore: str = "none"
+    resampling: str = "exact"
+    pairing: str = "centres"
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the words."""
-        if self.frames not in FRAMES:
-            raise ArticulensError(f"frames '{self.frames}' is unknown; choose one of {', '.join(FRAMES)}.")
-        if self.zscore not in ZSCORES:
-            raise ArticulensError(f"zscore '{self.zscore}' is unknown; choose one of {', '.join(ZSCORES)}.")
+        for option, known in WORDS.items():
+            if getattr(self, option) not in known:
+                raise ArticulensError(
+                    f"{option} '{getattr(self, option)}' is unknown; choose one of {', '.join(known)}."
+                )
         for reading in self.readings:
             parse_reading(reading)
 
@@ -85,8 +100,12 @@ class TargetOptions:
         """
         trajectory = heard.trajectory.select(self.channels)
         lags = [parse_reading(reading) for reading in self.readings]
+        paired_s = times_s if self.pairing == "centres" else published.index_times_s(trajectory, len(times_s))
+        track, cutoff_hz = trajectory, self.cutoff_hz or None
+        if self.resampling == "published":
+            track, cutoff_hz = published.preprocess(trajectory, self.cutoff_hz), None  # low-passed already
         at = {
-            lag: align(trajectory, times_s + lag, cutoff_hz=self.cutoff_hz, edge_s=self.edge_s)
+            lag: align(track, paired_s + lag, cutoff_hz=cutoff_hz, edge_s=self.edge_s)
             for lag in dict.fromkeys([0.0, *(lag for lag in lags if lag is not None)])
         }
         keep = np.isfinite(np.concatenate(list(at.values()), axis=1)).all(axis=1)
@@ -95,5 +114,8 @@ class TargetOptions:
         rng = np.random.default_rng([self.seed, *heard.utterance.id.encode()])
         frame_s = float(np.diff(times_s).mean()) if len(times_s) > 1 else 1.0
         columns = [roll(at[0.0][keep], rng, frame_s) if lag is None else at[lag][keep] for lag in lags]
-        y = np.concatenate(columns, axis=1)
-        return keep, zscore(y)[0] if self.zscore == "file" and len(y) else y
+        if self.zscore == "file":
+            whole = track.positions if self.resampling == "published" else at[0.0]
+            mean, spread = channel_statistics(whole)
+            columns = [(column - mean) / spread for column in columns]
+        return keep, np.concatenate(columns, axis=1)
