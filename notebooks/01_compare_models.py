@@ -80,12 +80,12 @@ design = CellDesign.for_protocols([chosen], ["language"], folds=folds, seed=seed
 options = TargetOptions(frames=frames, seed=seed)
 probe = LinearProbe(PENALTIES, standardize=True)
 stores = {name: sweep(recordings, e, design, out=cache, options=options) for name, e in encoders.items()}
-scores = pd.concat([evaluate(s, chosen, probe, experiment="E1") for s in stores.values()], ignore_index=True)
-by_language = pd.concat(
-    [evaluate(s, chosen, probe, by=["language"], experiment="E1") for s in stores.values()], ignore_index=True
+scores = pd.concat(
+    [evaluate(s, chosen, probe, by=[[], ["language"]], experiment="E1") for s in stores.values()], ignore_index=True
 )
 out = Path(results) / "01_compare_models.csv"
-write_scores(pd.concat([scores, by_language]).round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)
+write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)
+by_language, scores = scores[scores["language"] != "all"], scores[scores["language"] == "all"]
 print(f"{len(scores)} scores under {protocol}, which measures {chosen.measures}")
 
 # %% [markdown]

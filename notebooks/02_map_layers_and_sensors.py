@@ -28,7 +28,7 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-models: list = ["logmel", "logmel+6", "mfcc", "wav2vec2-tiny@random"]  # encoders to hear it with
+models: list = ["logmel", "mfcc", "wav2vec2-tiny@random"]  # encoders to hear it with
 focus: str = "wav2vec2-tiny@random"  # the encoder whose map is drawn, one of models
 protocol: str = "loso_sentence"  # who trains and who tests in the map
 speakers: list = []  # only these speakers, empty means all

@@ -51,7 +51,7 @@ from articulens.evaluation.comparison import at_chosen_layer
 from articulens.evaluation.inference import equivalence, paired_difference, per_speaker
 from articulens.evaluation.matching import coverage, matched_tasks
 from articulens.evaluation.protocols import open_protocol
-from articulens.evaluation.scores import evaluate, write_scores
+from articulens.evaluation.scores import COLUMNS, evaluate, write_scores
 from articulens.figures import grid_heatmap, speaker_dots
 from articulens.probes.linear import PENALTIES, LinearProbe
 from articulens.publishing import record
@@ -100,13 +100,29 @@ probe = LinearProbe(PENALTIES, standardize=True)
 layers = [layer] if layer else None
 
 
-def score(name: str, *columns: str) -> pd.DataFrame:
-    """Return scores under a protocol, or an empty table and the reason where the corpus cannot serve it."""
+asked = {
+    f"loso_within({group})": [["condition"], ["task", "condition"]],
+    "loso_sentence": [[], ["task"], ["task", "matched"], ["language"]],
+    "leave_language_out": [["language"]],
+}
+tables = {}
+for name, columns in asked.items():
     try:
-        return evaluate(store, protocols[name], probe, by=columns, layers=layers, experiment="E5")
-    except ArticulensError as error:
+        tables[name] = evaluate(store, protocols[name], probe, by=columns, layers=layers, experiment="E5")
+    except ArticulensError as error:  # one speaker or one language, say: the rest goes on
         print(f"Not shown: {error}")
-        return pd.DataFrame(columns=["layer", "speaker", "r", "protocol", *columns])
+        tables[name] = pd.DataFrame(columns=[*COLUMNS, "matched"])
+write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "05_compare_tasks.csv")
+
+
+def score(name: str, *columns: str) -> pd.DataFrame:
+    """Return the scores of a protocol that were taken apart by just these columns."""
+    table = tables[name]
+    apart = pd.Series(True, index=table.index)
+    for column in ("condition", "task", "language", "matched"):
+        whole = table[column].isna() if column == "matched" else table[column] == "all"
+        apart &= ~whole if column in columns else whole
+    return table[apart]
 
 
 overall = score("loso_sentence")
@@ -120,12 +136,9 @@ print(f"{len(store.cells)} cells; layers read: {', '.join(sorted(set(chosen)))}"
 def read(name: str, *columns: str) -> pd.DataFrame:
     """Return one row a speaker and value of the columns, at the layer chosen by the other speakers."""
     table = score(name, *columns)
-    tables.append(table)
     table = table[table["layer"] == table["speaker"].map(chosen)]
     return per_speaker(table, columns) if len(table) else pd.DataFrame(columns=[*columns, "speaker", "r"])
 
-
-tables = [overall]
 
 # %% [markdown]
 # ## Condition
@@ -185,7 +198,6 @@ speaker_dots(tasks, category="task", group="selection", title=f"{model}, speaker
 across = read("leave_language_out", "language").rename(columns={"r": "other language only"})
 within = read("loso_sentence", "language").rename(columns={"r": "both languages"})
 languages = across.merge(within, on=["speaker", "language"]) if len(across) else across
-write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "05_compare_tasks.csv")
 languages.groupby("language")[[c for c in ("both languages", "other language only") if c in languages]].mean().round(3)
 
 # %% [markdown]

@@ -48,7 +48,7 @@ def calibrated(b: Array, c: Array, known: Moments) -> dict[str, tuple[Array, Arr
 
 
 def ladder(
-    store: CellStore, probe: LinearProbe, layer: str, *, inner_folds: int = 5, rungs: Sequence[str] = RUNGS
+    store: CellStore, probe: LinearProbe, layer: str, *, inner_folds: int = 3, rungs: Sequence[str] = RUNGS
 ) -> pd.DataFrame:
     """Score every rung for every speaker, with speaker and sentences held out.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +51,11 @@ def evaluate(
     protocol: Protocol,
     probe: LinearProbe,
     *,
-    by: Sequence[str] = (),
+    by: Sequence[str] | Sequence[Sequence[str]] = (),
     layers: Sequence[str] | None = None,
     scale: str = "speaker",
     pool: str = "frames",
-    inner_folds: int = 5,
+    inner_folds: int = 3,
     experiment: str = "",
 ) -> pd.DataFrame:
     """Fit and score a probe at every layer under one protocol.
@@ -67,7 +69,8 @@ def evaluate(
     probe
         An unfitted probe; it is cloned for every split.
     by
-        Columns by which test frames are scored apart, besides the speaker (``language``, ``task`` …).
+        Columns by which test frames are scored apart, besides the speaker: ``["language", "task"]``. Several such
+        lists, ``[[], ["language"]]``, are scored with the same probes, fitted once.
     layers
         Which layers; all by default.
     scale
@@ -91,8 +94,9 @@ def evaluate(
     """
     if pool not in POOLS:
         raise ArticulensError(f"unknown way '{pool}' to pool splits; known: {', '.join(POOLS)}.")
+    groupings: list[list[str]] = [[str(c) for c in g] for g in by if not isinstance(g, str)] or [[str(c) for c in by]]
+    keys = list(dict.fromkeys([*protocol.keys, *(column for grouping in groupings for column in grouping)]))
     rows: list[dict[str, Any]] = []
-    keys = list(dict.fromkeys([*protocol.keys, *by]))
     for layer in layers or store.layers:
         table, moments = coarsen(store.cells, store.moments(layer), keys)
         results: dict[tuple[Any, ...], _Row] = {}
@@ -100,19 +104,22 @@ def evaluate(
             b, c = fitted.weights
             trained = sum(moments[i].n for i in np.flatnonzero(split.train))
             tested = np.flatnonzero(split.test)
-            for group, rows_of_group in rows_by(table.iloc[tested], ["speaker", *by]).items():
-                agreement = Agreement.of(b, c, Moments.sum(moments[i] for i in tested[rows_of_group]))
-                key = (split.train_group, *group)
-                if key in results:
-                    results[key].agreement += agreement
-                row = results.setdefault(key, _Row(agreement))
-                row.split_r.append(agreement.r)
-                row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
-                row.train_frames.append(trained)
-        for (train_group, speaker, *values), row in results.items():
+            agreements = {i: Agreement.of(b, c, moments[i]) for i in tested}
+            for columns in groupings:
+                for values, group in rows_by(table.iloc[tested], ["speaker", *columns]).items():
+                    agreement = reduce(add, (agreements[i] for i in tested[group]))
+                    key = (split.train_group, *zip(["speaker", *columns], values, strict=True))
+                    if key in results:
+                        results[key].agreement += agreement
+                    row = results.setdefault(key, _Row(agreement))
+                    row.split_r.append(agreement.r)
+                    row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
+                    row.train_frames.append(trained)
+        for (train_group, *group_values), row in results.items():
             r = row.agreement.r if pool == "frames" else np.mean(row.split_r, axis=0)
-            rows += _rows(store, layer, train_group, speaker, dict(zip(by, values, strict=True)), row, r)
+            rows += _rows(store, layer, train_group, dict(group_values), row, r)
     scores = pd.DataFrame(rows)
+    extra = [column for column in keys if column in scores and column not in COLUMNS]
     return scores.assign(
         experiment=experiment,
         corpus=store.header["corpus"],
@@ -120,7 +127,7 @@ def evaluate(
         probe=describe(probe),
         protocol=protocol.name,
         seed=store.design.seed,
-    )[[*COLUMNS, *(column for column in by if column not in COLUMNS)]]
+    )[[*COLUMNS, *extra]]
 
 
 def fit_splits(
@@ -129,7 +136,7 @@ def fit_splits(
     protocol: Protocol,
     probe: LinearProbe,
     scale: str = "speaker",
-    inner_folds: int = 5,
+    inner_folds: int = 3,
 ) -> Iterator[tuple[Split, LinearProbe]]:
     """Yield every split of `protocol` with a probe fitted to its training cells, which predicts mm."""
     if scale not in SCALES:
@@ -184,14 +191,13 @@ def describe(probe: LinearProbe) -> str:
 
 
 def _rows(
-    store: CellStore, layer: str, train_group: str, speaker: str, values: dict[str, Any], row: _Row, r: Array
+    store: CellStore, layer: str, train_group: str, values: dict[str, Any], row: _Row, r: Array
 ) -> list[dict[str, Any]]:
     common = {
         **{column: "all" for column in ("language", "task", "condition")},
         **values,
         "layer": layer,
         "train_group": train_group,
-        "speaker": speaker,
         "seconds": float(np.mean(row.train_frames)) * store.header["frame_s"],
         "n_frames": row.agreement.n,
     }

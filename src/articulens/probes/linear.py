@@ -178,9 +178,10 @@ class LinearProbe(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
             self.cv_error_ = self._inner_errors(m, folds, alphas)
             error = self.cv_error_ if self.per_target else self.cv_error_.mean(1, keepdims=True)
-            best = np.broadcast_to(error.argmin(0), (m.k,))
-            chosen = np.asarray(alphas)[best]
-            b = np.take_along_axis(RidgePath(c, d).at(alphas), best[None, None, :], axis=0)[0]
+            chosen = np.asarray(alphas)[np.broadcast_to(error.argmin(0), (m.k,))]
+            b = np.empty_like(d)
+            for alpha in np.unique(chosen):
+                b[:, chosen == alpha] = solve(c, d[:, chosen == alpha], float(alpha))
         b = b / scale[:, None]
         self.moments_ = m
         self.n_features_in_ = m.p
