@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
@@ -54,7 +55,7 @@ def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str =
         .loc[layers[::-1], channels]
     )
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(1.2 + 0.3 * len(layers))
+        figure, axes = canvas(1.2 + 0.3 * len(layers))
         sns.heatmap(
             table,
             ax=axes,
@@ -97,7 +98,7 @@ def layer_profile(
     layers = _order(scores.loc[~scores[compare].isin(references), "layer"]) or ["0"]
     at = {layer: i for i, layer in enumerate(layers)}
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(3.6)
+        figure, axes = canvas(3.6)
         for (name, lines), (colour, marker, line) in zip(
             summary.groupby(compare, sort=False),
             STYLES * (1 + summary[compare].nunique() // len(STYLES)),
@@ -153,7 +154,7 @@ def speaker_dots(
     categories = _order(table[category])
     groups = _order(table[group]) if group else [None]
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(1.1 + 0.34 * len(categories) * max(1, len(groups) * 0.7))
+        figure, axes = canvas(1.1 + 0.34 * len(categories) * max(1, len(groups) * 0.7))
         for g, name in enumerate(groups):
             colour, marker, _ = STYLES[g % len(STYLES)]
             offset = (g - (len(groups) - 1) / 2) * 0.3
@@ -196,7 +197,7 @@ def learning_curves(curves: pd.DataFrame, *, by: str = "probe", mark: float | No
         Above the figure.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(3.8)
+        figure, axes = canvas(3.8)
         for (name, part), (colour, marker, line) in zip(curves.groupby(by, sort=False), STYLES, strict=False):
             for _, thin in part.groupby(["speaker", "draw"]):
                 axes.plot(thin["seconds"], thin["r"], color=colour, alpha=0.15, linewidth=0.8)
@@ -219,16 +220,29 @@ def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "
     grid = table.groupby([rows, columns], sort=False)[value].mean().unstack(columns)
     grid = grid.loc[_order(table[rows]), _order(table[columns])]
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(1.3 + 0.35 * len(grid))
+        figure, axes = canvas(1.3 + 0.35 * len(grid))
         sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws={"label": "mean r"})
         axes.set(xlabel=columns, ylabel=rows, title=title)
         axes.tick_params(axis="y", rotation=0)
     return figure
 
 
-def _canvas(height: float) -> tuple[Figure, Axes]:
-    """Return an empty figure outside pyplot, which would show it a second time at the end of a notebook cell."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+class PageFigure(Figure):
+    """A figure that a notebook shows by itself.
+
+    Outside pyplot, which would show it a second time at the end of a cell; and without pyplot nothing has told
+    IPython how to show a figure.
+    """
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        self.savefig(stream, format="png", dpi=144)
+        return stream.getvalue()
+
+
+def canvas(height: float) -> tuple[Figure, Axes]:
+    """Return an empty figure as wide as a page and `height` inches high, and its axes."""
+    figure = PageFigure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots()
 
 

@@ -33,7 +33,8 @@ class Progress:
             TextColumn("·"),
             TimeRemainingColumn(),
             TextColumn("left"),
-            console=Console(stderr=True),
+            # In a notebook too: a bar drawn as HTML would stay on the page, with times that differ every run.
+            console=Console(stderr=True, force_jupyter=False),
             disable=not shown or not speakers,
         )
         self.task = self.bar.add_task(what, total=speakers, rate="")

@@ -68,3 +68,12 @@ def test_the_profile_has_a_line_for_each_model_and_each_reference():
 def test_one_speaker_can_be_drawn():
     layer_profile(scores(1))
     layer_sensor_heatmap(scores(1))
+
+
+def test_a_notebook_can_show_a_figure_that_pyplot_has_never_seen():
+    from IPython.core.formatters import DisplayFormatter
+
+    formatter = DisplayFormatter()  # as in a fresh kernel: nobody has registered figures
+    formatter.active_types = ["text/plain", "image/png"]
+    shown, _ = formatter.format(layer_profile(scores()))
+    assert shown["image/png"].startswith(b"\x89PNG") and len(shown["image/png"]) < 200_000
