@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from articulens.corpora.limits import check_file
 from articulens.errors import ArticulensError
 
 # Real corpora hold WAV files whose header promises a few hundredths of a second more than there are;
@@ -23,7 +24,7 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
     Parameters
     ----------
     path : path
-        WAV, FLAC, OGG, NIST SPHERE, ...
+        WAV, FLAC, OGG, NIST SPHERE, ..., or the MATLAB file of an MVIEW recording, which holds its sound.
 
     Returns
     -------
@@ -38,6 +39,10 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
         When the file is absent, unreadable, empty, cut short, or holds NaN or infinite samples.
     """
     path = Path(path)
+    if path.exists():
+        check_file(path)
+    if path.suffix.lower() == ".mat":
+        return _from_matlab(path)
     declared = _declared_frames(path)
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
@@ -63,6 +68,11 @@ def audio_duration(path: str | os.PathLike[str]) -> float:
         When the file is absent, unreadable, empty or visibly cut short.
     """
     path = Path(path)
+    if path.exists():
+        check_file(path)
+    if path.suffix.lower() == ".mat":
+        samples, rate_hz = _from_matlab(path)
+        return len(samples) / rate_hz
     declared = _declared_frames(path)
     try:
         info = soundfile.info(str(path))
@@ -70,6 +80,13 @@ def audio_duration(path: str | os.PathLike[str]) -> float:
         raise _unreadable(path, error) from error
     _check_length(path, info.frames, declared, info.samplerate)
     return float(info.frames / info.samplerate)
+
+
+def _from_matlab(path: Path) -> tuple[NDArray[np.float32], int]:
+    # Nothing else here needs the readers of positions.
+    from articulens.corpora.readers import mview
+
+    return mview.read_audio(path)
 
 
 def _check_length(path: Path, frames: int, declared: int | None, rate_hz: int) -> None:

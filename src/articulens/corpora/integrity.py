@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from articulens.corpora.limits import inside
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file
 
@@ -54,7 +55,7 @@ def verify_checksums(root: str | os.PathLike[str]) -> int:
     for line in lines:
         expected, _, name = line.partition("  ")
         try:
-            found = sha256_file(root / name)
+            found = sha256_file(inside(root, name, str(path)))
         except OSError as error:
             raise ArticulensError(
                 f"{root / name}: listed in {CHECKSUMS} but cannot be read ({error.strerror}); copy the corpus again."

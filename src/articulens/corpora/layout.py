@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from articulens.corpora.integrity import list_files
+from articulens.corpora.limits import inside
 from articulens.corpora.manifest import read_manifest
 from articulens.corpora.recipe import Recipe
 from articulens.corpora.schema import Utterance
@@ -154,9 +156,9 @@ def _utterance(root: Path, recipe: Recipe, row: dict[str, Any], where: str) -> U
                 f"{where}: nothing says the {field}; fill that column of the manifest, or add it to "
                 f"'names', 'tables' or 'defaults' of {recipe.source}."
             )
-    paths = {key: root / fields.pop(key) for key in _FILES if key in fields}
+    paths = {key: inside(root, str(fields.pop(key)), where) for key in _FILES if key in fields}
     for path in paths.values():
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path.is_file, also of names that are too long
             raise ArticulensError(
                 f"{path}: there is no such file, though {where} names it; correct the manifest or copy the file there."
             )

@@ -4,19 +4,37 @@ A reader is a function ``read(path, *, channels, axes, rate_hz, ...) -> Trajecto
 
 * ``channels`` maps our sensors to the file's names or socket numbers: ``{"TT": 7}``,
 * ``axes`` maps our axes to a sign and the file's letter: ``{"x": "+X", "z": "-Y"}``,
-* ``rate_hz`` is positions a second, for formats that do not say,
+* ``rate_hz`` is positions a second, for formats that do not say; where they do, it is compared with what they say,
 * further keyword arguments are the format's own options (``reader_options`` of a recipe).
 
 A sensor that the file does not hold is left out of the trajectory; `Trajectory.select` complains when it is
-asked for. A plug-in may add its reader to `READERS`.
+asked for. Files are material from somebody else: a reader executes nothing, believes no length before it has compared
+it with the file, and answers a damaged file with an `ArticulensError`. A plug-in may add its reader to `READERS`.
 """
 
 from collections.abc import Callable
 
-from articulens.corpora.readers import carstens_ascii, tabular
+from articulens.corpora.readers import (
+    carstens_ascii,
+    carstens_binary,
+    est_track,
+    mview,
+    ndi_wave,
+    ssff,
+    tabular,
+    tensor,
+    xrmb,
+)
 from articulens.corpora.schema import Trajectory
 
 READERS: dict[str, Callable[..., Trajectory]] = {
     "carstens-ascii": carstens_ascii.read,
+    "carstens-binary": carstens_binary.read,
+    "est-track": est_track.read,
+    "mview": mview.read,
+    "ndi-wave": ndi_wave.read,
+    "ssff": ssff.read,
     "tabular": tabular.read,
+    "tensor": tensor.read,
+    "xrmb": xrmb.read,
 }

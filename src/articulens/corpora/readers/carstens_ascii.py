@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
+from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.gate import implausible
+from articulens.corpora.readers.text import read_columns
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
 
@@ -63,49 +66,33 @@ def read(
         When the file is absent, empty, binary, not such a table, or has none of the columns.
     """
     path = Path(path)
-    table = _read_table(path)
     wanted = column_names("Ch{sensor}_{axis}", channels, axes)
     rms = {sensor: f"Ch{socket}_RMS" for sensor, socket in channels.items()}
-    needed = {name for _, name in wanted.values()} | set(rms.values())
-    columns = {
-        name: pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        for name in table.columns
-        if name in needed
-    }
-    if not columns.keys() & {name for _, name in wanted.values()}:
-        columns = dict.fromkeys(table.columns, np.empty(0))  # for the message: what is there instead
+    columns = _read_table(path, {name for _, name in wanted.values()} | set(rms.values()))
     positions, names = take_columns(columns, wanted, path)
     for sensor in channels:
         own = [i for i, name in enumerate(names) if name.split(".")[0] == sensor]
-        values = positions[:, own]
-        implausible = (
-            ~np.isfinite(values).all(axis=1) | (np.abs(values) > max_abs_mm).any(axis=1) | (values == 0.0).all(axis=1)
-        )
-        if rms[sensor] in columns:
-            implausible |= columns[rms[sensor]] > max_rms
-        positions[np.ix_(implausible, own)] = np.nan
+        if not own:
+            continue
+        bad = implausible(positions[:, own], columns.get(rms[sensor]), max_abs_mm=max_abs_mm, max_rms=max_rms)
+        positions[np.ix_(np.flatnonzero(bad), np.array(own))] = np.nan
     return Trajectory(positions, names, float(rate_hz), source=str(path))
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Return all cells under stripped column names."""
-    try:
-        with open(path, "rb") as stream:
-            start = stream.read(65536)
-    except OSError as error:
-        raise ArticulensError(
-            f"{path}: cannot be read ({error.strerror}); correct the recipe or copy the file there."
-        ) from error
+def _read_table(path: Path, needed: set[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the needed columns under stripped names, or, where none is there, all names without values."""
+    content = read_bytes(path)
+    start = content[:65536]
     if start.startswith(b"AG50") or b"\0" in start:
         raise ArticulensError(
             f"{path}: this is a binary file, a text table with columns Ch1_X Ch1_Y ... was expected; "
-            "export the positions as text."
+            "set 'reader: carstens-binary' in the recipe, or export the positions as text."
         )
-    lines = start.decode("utf-8-sig", errors="replace").splitlines()
+    lines = start.decode("utf-8-sig", errors="replace").split("\n")
     skipped = next((i for i, line in enumerate(lines) if line.strip()), None)
     if skipped is None:
         raise ArticulensError(f"{path}: the file is empty; export the positions again or leave this utterance out.")
-    first = lines[skipped]
+    first = lines[skipped].rstrip("\r")
     separator = "," if "," in first else "\t" if "\t" in first else r"\s+"
     cells = [cell.strip() for cell in (first.split() if separator == r"\s+" else first.split(separator))]
     while cells and not cells[-1]:
@@ -117,34 +104,11 @@ def _read_table(path: Path) -> pd.DataFrame:
             "for each socket; export the positions again with a header."
         )
     names = cells if headed else [f"Ch{1 + i // 7}_{FIELDS[i % 7]}" for i in range(len(cells))]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ArticulensError(f"{path}: column {twice} is there more than once; export the positions again.")
-    try:
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            names=names,
-            usecols=range(len(names)),
-            skiprows=skipped + headed,
-            index_col=False,
-            low_memory=False,
-            skipinitialspace=True,
-            encoding="utf-8-sig",
-            encoding_errors="replace",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        reason = str(error).strip().rstrip(".").splitlines()[-1]
-        raise ArticulensError(
-            f"{path}: not a table of positions ({reason}); export the positions again or leave this utterance out."
-        ) from error
-    if len(table) < 2:
-        raise ArticulensError(
-            f"{path}: {len(table)} samples of positions, expected at least 2; export the positions again "
-            "or leave this utterance out."
-        )
-    return table
+    if needed.isdisjoint(names):
+        return dict.fromkeys(names, np.empty(0))
+    # A byte order mark would be part of the first name.
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    return read_columns(content, path, separator=separator, names=names, needed=needed, skip=skipped + headed)
 
 
 def _is_number(cell: str) -> bool:

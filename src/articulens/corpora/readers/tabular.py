@@ -8,6 +8,7 @@ unit, ``{"rate_hz": 200.0, "start_s": 0.0, "resolution_mm": 0.005}``.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from articulens.corpora.limits import check_file, read_bytes
+from articulens.corpora.readers.clock import agreed_rate, regular_clock
 from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.text import read_columns
 from articulens.corpora.schema import AXES, SENSORS, Trajectory
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write
@@ -67,6 +71,7 @@ def read(
         contradictory clock.
     """
     path = Path(path)
+    check_file(path)
     table, stored = _read_table(path)
     if len(next(iter(table.values()), ())) == 0:
         raise ArticulensError(f"{path}: the table is empty; export it again or leave this utterance out.")
@@ -82,13 +87,9 @@ def read(
             )
         start = stored.get("start_s", 0.0)
     else:
-        start, rate = _regular_clock(clock * unit_s, stored.get("rate_hz"), path, time)
-    if rate_hz is not None and abs(rate / rate_hz - 1) > 0.01:
-        raise ArticulensError(
-            f"{path}: the file runs at {rate:g} Hz but {rate_hz:g} Hz was asked for; remove or correct "
-            "'rate_hz' in the recipe."
-        )
-    return Trajectory(positions, names, float(rate), float(start), str(path))
+        start, rate = regular_clock(clock * unit_s, stored.get("rate_hz"), path, time)
+    rate = agreed_rate(float(rate), rate_hz, path)
+    return Trajectory(positions, names, rate, float(start), str(path))
 
 
 def write_trajectory(
@@ -166,13 +167,7 @@ def _read_table(path: Path) -> tuple[dict[str, NDArray[np.float64]], dict[str, f
             table = pq.read_table(path)
             stored = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
             return {name: _floats(table[name]) for name in table.column_names}, stored
-        frame = pd.read_csv(
-            path,
-            sep="\t" if path.suffix == ".tsv" else ",",
-            encoding="utf-8-sig",
-            index_col=False,
-            low_memory=False,
-        )
+        return _read_csv(path), {}
     except OSError as error:
         raise ArticulensError(
             f"{path}: cannot be read ({error.strerror or str(error).rstrip('.')}); correct the recipe or "
@@ -183,34 +178,19 @@ def _read_table(path: Path) -> tuple[dict[str, NDArray[np.float64]], dict[str, f
         raise ArticulensError(
             f"{path}: not a table of positions ({reason}); export it again or leave this utterance out."
         ) from error
-    numbers = frame.apply(pd.to_numeric, errors="coerce")
-    return {str(name): numbers[name].to_numpy(dtype=np.float64) for name in numbers.columns}, {}
+
+
+def _read_csv(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return all columns."""
+    separator = "\t" if path.suffix == ".tsv" else ","
+    content = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    header = content.split(b"\n", 1)[0].decode("utf-8", errors="replace").rstrip("\r")
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    if len(content.split(None, 1)) < 2:
+        return {}
+    return read_columns(content, path, separator=separator, names=names, needed=set(names), skip=1)
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return numbers of any kind, decimals included, as float64 with NaN for null."""
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def _regular_clock(clock: NDArray[np.float64], rate_hz: float | None, path: Path, time: str) -> tuple[float, float]:
-    """Return start and rate of a clock, which must be regular within a quarter of a step."""
-    if len(clock) < 2:
-        raise ArticulensError(
-            f"{path}: {len(clock)} sample of positions, expected at least 2; export it again or leave this "
-            "utterance out."
-        )
-    span = clock[-1] - clock[0]
-    if rate_hz is None:
-        rate_hz = (len(clock) - 1) / span if span > 0 else np.nan
-        # (n - 1) / span of an exact clock is off in the last digits.
-        rate_hz = round(rate_hz, 6)
-    # Clocks printed in milliseconds are rounded by half of one.
-    tolerance = max(0.25 / rate_hz, 0.0006)
-    deviation = np.abs(clock - clock[0] - np.arange(len(clock)) / rate_hz)
-    if not deviation.max() <= tolerance:
-        row = int(np.argmin(deviation <= tolerance))
-        raise ArticulensError(
-            f"{path}: the clock '{time}' is not regular ({clock[row]:g} s in row {row + 1}, expected "
-            f"{clock[0] + row / rate_hz:g} s); resample the positions to regular steps in seconds."
-        )
-    return float(clock[0]), rate_hz

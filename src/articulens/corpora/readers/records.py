@@ -1,0 +1,50 @@
+"""Binary files of equal records, and whether what the header says of their width is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from articulens.errors import ArticulensError
+
+
+def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
+    """Compare each record with the next one, and again for other widths of a record.
+
+    Positions change little from one sample to the next, so records cut at the right width differ least. A header
+    with one wrong digit would otherwise shift every channel, and nothing else in the file would say so. Values that
+    do not move smoothly (noise, or nothing at all) fit every width alike and are let through.
+
+    Parameters
+    ----------
+    values : (n,)
+        The body of the file, or its beginning.
+    width : int
+        Values in one record, as the header has it.
+    others : range
+        Widths to compare it with.
+    path : Path
+        For the message.
+
+    Raises
+    ------
+    ArticulensError
+        When another width fits five times better.
+    """
+    sample = np.nan_to_num(values[: max(8192, 4 * width)].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+
+    def roughness(step: int) -> float:
+        # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
+        return float(np.minimum(np.abs(sample[step:] - sample[:-step]), 10).mean())
+
+    fitting = {step: roughness(step) for step in {*others, width} if 0 < step <= len(sample) // 4}
+    if width not in fitting:
+        return
+    best = min(fitting, key=lambda step: (fitting[step], step))
+    if fitting[width] > 5 * fitting[best] + 1e-3:
+        raise ArticulensError(
+            f"{path}: its header says {width} values in each record, but records of {best} values would follow "
+            "each other smoothly; the header is damaged: copy or export the file again."
+        )

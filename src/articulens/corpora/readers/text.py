@@ -1,0 +1,97 @@
+"""Tables as text: every line must have as many cells as the header has names, or columns would shift unseen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from articulens.errors import ArticulensError
+
+
+def read_columns(
+    content: bytes, path: Path, *, separator: str, names: Sequence[str], needed: Collection[str], skip: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return the needed columns of a table as numbers; what is no number is NaN.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    path : Path
+        For messages.
+    separator : str
+        Between two cells: a tab, a comma, or a pattern for blanks. A line may end with one more.
+    names : sequence of str
+        What the columns are called, all of them.
+    needed : collection of str
+        Which of them to return.
+    skip : int
+        Lines before the first sample.
+
+    Raises
+    ------
+    ArticulensError
+        When a line has more or fewer cells than there are names, there are fewer than two lines, or a name is there
+        twice.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ArticulensError(f"{path}: column {twice} is there more than once; export the positions again.")
+    _check_cells(content, path, separator, len(names), skip)
+    wanted = [i for i, name in enumerate(names) if name in needed]
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content),
+            sep=separator,
+            header=None,
+            names=[names[i] for i in wanted],
+            usecols=wanted,
+            skiprows=skip,
+            index_col=False,
+            low_memory=False,
+            skipinitialspace=True,
+            encoding_errors="replace",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        reason = str(error).strip().rstrip(".").splitlines()[-1]
+        raise ArticulensError(
+            f"{path}: not a table of positions ({reason}); export the positions again or leave this utterance out."
+        ) from error
+    if len(table) < 2:
+        raise ArticulensError(
+            f"{path}: {len(table)} samples of positions, expected at least 2; export the positions again "
+            "or leave this utterance out."
+        )
+    columns = {
+        str(name): pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in table.columns
+    }
+    if not content.endswith((b"\n", b"\r")) and names[-1] in columns:
+        # Nobody can say whether "1.2" was once "1.25".
+        columns[names[-1]] = np.append(columns[names[-1]][:-1], np.nan)
+    return columns
+
+
+def _check_cells(content: bytes, path: Path, separator: str, cells: int, skip: int) -> None:
+    if len(separator) == 1:
+        byte = separator.encode()
+        body = content.strip(b"\r\n")
+        lines = body.count(b"\n") + 1
+        if body.count(byte) in (lines * (cells - 1), lines * cells):
+            return
+    for number, line in enumerate(content.splitlines(), start=1):
+        if number <= skip or not line.strip():
+            continue
+        found = line.split(byte) if len(separator) == 1 else line.split()
+        if len(found) == cells + 1 and not found[-1].strip():
+            continue
+        if len(found) != cells:
+            raise ArticulensError(
+                f"{path}: line {number} has {len(found)} cells, expected {cells}; the file is damaged or cut short: "
+                "export or copy it again."
+            )
