@@ -117,7 +117,7 @@ write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path
 
 def score(name: str, *columns: str) -> pd.DataFrame:
     """Return the scores of a protocol that were taken apart by just these columns."""
-    table = tables[name]
+    table = tables[name].reindex(columns=[*COLUMNS, "matched"])
     apart = pd.Series(True, index=table.index)
     for column in ("condition", "task", "language", "matched"):
         whole = table[column].isna() if column == "matched" else table[column] == "all"
