@@ -144,6 +144,7 @@ def open_recipe(
     if rate_hz is not None:
         slower = {speaker: {"rate_hz": None} for speaker in recipe.get("speakers", {})}
         recipe = recipe.change({"rate_hz": rate_hz, "speakers": slower})
+    recipe.check_needs()
     utterances, problems = find_utterances(root, recipe)
     if problems and not (skip_bad and utterances):
         more = f" ({len(problems) - 1} more like this; skip_bad=True leaves them out)" if problems[1:] else ""

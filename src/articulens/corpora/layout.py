@@ -141,7 +141,9 @@ def _utterance(root: Path, recipe: Recipe, row: dict[str, Any], where: str) -> U
                 f"{recipe.source} (known: {', '.join(values)}); add it there."
             )
         fields[field] = values[key]
-    for field, value in {"id": "{speaker}_{stem}", **recipe.get("defaults", {})}.items():
+    defaults = dict(recipe.get("defaults", {}))
+    defaults.setdefault("id", "{speaker}_{stem}")  # last, because the speaker may be a default too
+    for field, value in defaults.items():
         if field not in fields:
             try:
                 fields[field] = value.format_map(fields) if isinstance(value, str) else value

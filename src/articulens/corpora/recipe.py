@@ -17,6 +17,8 @@ Keys (see ``recipes/frost.yaml`` for a commented example)
     defaults                field: value where nothing else gives one; may hold ``{other_field}``
     labels_tier             which tier of the label files
     max_length_difference_s how much EMA and audio may differ in length (default 0.3)
+    needs                   key to what is not known of the corpus: the recipe opens nothing until a corpus.yaml or a
+                            recipe that extends it gives that key (``channels``, ``reader_options.unit_mm``, ...)
     max_clock_drift         up to this share of the length a difference is drift between the two clocks of
                             the device, and the EMA is rescaled onto the audio (default 0: never)
 """
@@ -42,10 +44,10 @@ from articulens.errors import ArticulensError, suggest
 _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "description", "licence", "card", "extends", "root", "reader", "manifest"), str),
     **dict.fromkeys(("positions", "audio", "labels", "labels_tier"), str),
-    **dict.fromkeys(("reader_options", "channels", "axes", "speakers", "names", "tables", "defaults"), dict),
+    **dict.fromkeys(("reader_options", "channels", "axes", "speakers", "names", "tables", "defaults", "needs"), dict),
     **dict.fromkeys(("rate_hz", "max_length_difference_s", "max_clock_drift"), (int, float)),
 }
-_FOR_PEOPLE = ("name", "description", "licence", "card", "root", "extends")
+_FOR_PEOPLE = ("name", "description", "licence", "card", "root", "extends", "needs")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,23 @@ class Recipe:
         if rate is not None:
             arguments["rate_hz"] = float(rate)
         return arguments
+
+    def check_needs(self) -> None:
+        """Refuse to guess what the recipe says it does not know.
+
+        Raises
+        ------
+        ArticulensError
+            For the first key of ``needs`` that nothing gives.
+        """
+        for key, reason in self.get("needs", {}).items():
+            above, _, below = key.rpartition(".")
+            keys = self.get(above, {}) if above else self.keys
+            if below not in keys:
+                raise ArticulensError(
+                    f"corpus '{self['name']}' needs '{key}', which is not known: {reason.rstrip('.')}; give it in a "
+                    f"corpus.yaml in the corpus folder, or in a recipe that says 'extends: {self['name']}'."
+                )
 
     def fingerprint_text(self) -> str:
         """Return what decides how files are read, as one line of text."""
@@ -202,12 +221,17 @@ def _check(keys: Mapping[str, Any], source: str) -> None:
             fail(f"speaker '{speaker}' has a rate of {own['rate_hz']!r}, expected a number")
     if "manifest" not in keys:
         for key in ("positions", "audio"):
+            if key not in keys and key in keys.get("needs", {}):
+                continue
             if key not in keys:
                 fail(f"key '{key}' is missing (or give a 'manifest')")
             if "stem" not in _pattern(keys[key], key, fail).groupindex:
                 fail(f"the pattern '{key}' has no group (?P<stem>...)")
     if "labels" in keys:
         _pattern(keys["labels"], "labels", fail)
+    for key, reason in keys.get("needs", {}).items():
+        if not isinstance(reason, str):
+            fail(f"'needs.{key}' is {reason!r}, expected a sentence that says what is not known")
     for field, pattern in keys.get("names", {}).items():
         _pattern(pattern, f"names.{field}", fail)
     for field, table in keys.get("tables", {}).items():
@@ -229,7 +253,8 @@ def _check_reader(keys: Mapping[str, Any], fail: Any) -> None:
         if option not in known:
             fail(f"reader '{keys['reader']}' has no option '{option}' (it has {', '.join(known)})")
     for key in ("channels", "axes", "rate_hz"):
-        if key not in keys and parameters[key].default is inspect.Parameter.empty:
+        needed = parameters[key].default is inspect.Parameter.empty
+        if key not in keys and needed and key not in keys.get("needs", {}):
             fail(f"key '{key}' is missing, reader '{keys['reader']}' needs it")
 
 

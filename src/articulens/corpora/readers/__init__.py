@@ -15,6 +15,7 @@ it with the file, and answers a damaged file with an `ArticulensError`. A plug-i
 from collections.abc import Callable
 
 from articulens.corpora.readers import (
+    carstens,
     carstens_ascii,
     carstens_binary,
     est_track,
@@ -28,6 +29,7 @@ from articulens.corpora.readers import (
 from articulens.corpora.schema import Trajectory
 
 READERS: dict[str, Callable[..., Trajectory]] = {
+    "carstens": carstens.read,
     "carstens-ascii": carstens_ascii.read,
     "carstens-binary": carstens_binary.read,
     "est-track": est_track.read,
