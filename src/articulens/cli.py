@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from articulens.errors import ArticulensError
+from articulens.pretraining import commands
 
 app = typer.Typer(
     name="articulens",
@@ -27,6 +28,10 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Recordings of speech with articulation.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
+models_app = typer.Typer(help="Speech encoders: list them, train small ones.", invoke_without_command=True)
+app.add_typer(models_app, name="models")
+for _command in (commands.train, commands.speech, commands.evaluate):
+    models_app.command()(_command)
 
 out = Console()
 _debug = False
@@ -112,9 +117,16 @@ def corpus_describe(corpus: CorpusSpec, as_json: AsJson = False) -> None:
     _print_table(about["cells"])
 
 
-@app.command()
-def models(as_json: AsJson = False) -> None:
+@models_app.callback()
+def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List the encoders known by a short name; any hub id or local folder works too, and NAME@random."""
+    if context.invoked_subcommand is None:
+        models_list(as_json)
+
+
+@models_app.command("list")
+def models_list(as_json: AsJson = False) -> None:
+    """List the encoders known by a short name."""
     from articulens.encoders.catalog import to_frame
 
     rows = to_frame().to_dict("records")

@@ -33,9 +33,9 @@ def open_encoder(
     ----------
     name : str
         ``"logmel"``, ``"mfcc"``, either with context (``"logmel+6"``: 6 frames to each side); a short name of
-        the model table (``"xls-r-300m"``); a Hugging Face id (``"facebook/hubert-large-ll60k"``); a local
-        folder that transformers can read. Any model followed by ``"@random"``: its architecture with random
-        weights.
+        the model table (``"tiny-multi"``, ``"xls-r-300m"``); a Hugging Face id
+        (``"facebook/hubert-large-ll60k"``); a local folder that transformers can read. Any model followed by
+        ``"@random"``: its architecture with random weights.
     device : {"auto", "cpu", "cuda", "cuda:0", ...}
         ``"auto"`` takes a GPU where there is one.
     dtype : {"fp32", "tf32", "bf16", "fp16"}
@@ -60,7 +60,7 @@ def open_encoder(
     ------
     ArticulensError
         For an unknown name, layer, device or precision; a folder that cannot be read, is not a speech encoder
-        or has no weights; weights that do not fit; a hub that cannot be reached.
+        or has no weights; weights that do not fit, or not those of the model table; a hub that cannot be reached.
     """
     from articulens.encoders.acoustic import AcousticEncoder, is_acoustic
 
@@ -74,7 +74,7 @@ def open_encoder(
     model = find_model(base)
     if model is None and not Path(base).expanduser().is_dir():
         _check_hub_id(base)
-    if model is not None and model.hub_id is None and not random:
+    if model is not None and model.hub_id is None and model.sha256 is None and not random:
         raise ArticulensError(
             f"{name} is an architecture without trained weights, expected '{name}{RANDOM}'; ask for that, or "
             "for a trained model of `articulens models`."

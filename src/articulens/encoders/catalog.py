@@ -7,9 +7,11 @@ it got and says so in `Encoder.record`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+
+from articulens.encoders.bundled import BUNDLED
+from articulens.encoders.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,53 +48,6 @@ TINY_STABLE: dict[str, Any] = TINY_POST_NORM | {
     "conv_bias": True,
     "do_stable_layer_norm": True,
 }
-
-
-@dataclass(frozen=True)
-class Model:
-    """One row of the model table.
-
-    Parameters
-    ----------
-    name, label : str
-        Short name for `open_encoder`, and how figures call it.
-    hub_id, revision : str or None
-        Checkpoint and its pinned commit. No `hub_id`: an architecture without trained weights.
-    licence, base_model : str or None
-        SPDX-like licence of the weights; checkpoint that this one was fine-tuned from.
-    languages : str
-        What it heard in pre-training (and fine-tuning).
-    hours : float or None
-        Hours of pre-training audio, approximately.
-    finnish, russian : {"yes", "no", "unknown"}
-        Whether the language was heard in pre-training.
-    fine_tuned : str
-        Supervision after pre-training, "" for none.
-    do_normalize : bool
-        Whether the checkpoint expects zero mean and unit variance (used where its repository does not say).
-    architecture : mapping
-        Configuration for ``NAME@random``, so that it needs no network.
-    """
-
-    name: str
-    label: str
-    hub_id: str | None
-    revision: str | None
-    licence: str | None
-    base_model: str | None
-    languages: str
-    hours: float | None
-    finnish: str
-    russian: str
-    fine_tuned: str
-    do_normalize: bool
-    architecture: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def norm(self) -> str:
-        """``"group / post-norm"`` or ``"layer / pre-norm"``: front end / blocks."""
-        stable = self.architecture["do_stable_layer_norm"]
-        return f"{self.architecture['feat_extract_norm']} / {'pre' if stable else 'post'}-norm"
 
 
 MODELS: tuple[Model, ...] = (
@@ -219,6 +174,7 @@ MODELS: tuple[Model, ...] = (
         )
         for name, architecture in (("wav2vec2-tiny", TINY_POST_NORM), ("wav2vec2-tiny-stable", TINY_STABLE))
     ),
+    *BUNDLED,
 )
 
 

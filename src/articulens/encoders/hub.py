@@ -22,7 +22,8 @@ from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from articulens.encoders.base import FrameClock, library_versions
 from articulens.encoders.batching import OVERLAP_S
-from articulens.encoders.catalog import Model
+from articulens.encoders.bundled import bundled_folder
+from articulens.encoders.model import Model
 from articulens.encoders.transformer import (
     WHISPER_CLOCK,
     TransformerEncoder,
@@ -147,6 +148,8 @@ def load(
         name, repository = folder.resolve().name, Repository(str(folder), None, True)
     elif model is None:
         name, repository = base, Repository(base, revision, False)
+    elif model.sha256 is not None and not random:
+        name, repository = model.name, Repository(str(bundled_folder(model)), None, True)
     else:
         name, repository = model.name, Repository(model.hub_id or base, revision or model.revision, False)
 

@@ -1,0 +1,102 @@
+"""The small encoders that come with the repository, in ``data/models``; `articulens.pretraining` trains them.
+
+The family mirrors the paper's: a monolingual model, a multilingual one that heard both languages, one that heard
+neither, two fine-tuned ones with their base, and one that learned without any teacher.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from articulens.encoders.model import Model
+from articulens.errors import ArticulensError
+from articulens.files import sha256_file
+
+#: HuBERT with 1.5 M parameters: norms as in the large stable models, and the same frames.
+SMALL: dict[str, Any] = {
+    "model_type": "hubert",
+    "hidden_size": 160,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 5,
+    "intermediate_size": 480,
+    "conv_dim": [32, 64, 96, 96, 96, 96, 96],
+    "conv_bias": True,
+    "feat_extract_norm": "layer",
+    "do_stable_layer_norm": True,
+    "num_conv_pos_embeddings": 64,
+    "num_conv_pos_embedding_groups": 16,
+    "hidden_dropout": 0.0,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "feat_proj_dropout": 0.0,
+    "layerdrop": 0.0,
+    "mask_time_prob": 0.0,
+}
+_TEACHER = "distilled from Whisper tiny.en"
+
+
+def _small(
+    name: str,
+    languages: str,
+    hours: float,
+    heard: str,
+    sha256: str,
+    *,
+    fine_tuned: str = "",
+    base: str | None = None,
+    licence: str = "MIT",
+    **architecture: Any,
+) -> Model:
+    return Model(
+        name=name,
+        label=name,
+        hub_id=None,
+        revision=None,
+        licence=licence,
+        base_model=base,
+        languages=languages,
+        hours=hours,
+        finnish="yes" if "fi" in heard else "no",
+        russian="yes" if "ru" in heard else "no",
+        fine_tuned=fine_tuned,
+        do_normalize=True,
+        architecture=SMALL | architecture,
+        sha256=sha256,
+    )
+
+
+BUNDLED: tuple[Model, ...] = ()
+
+
+def models_folder() -> Path:
+    """Return where the bundled models are: under ARTICULENS_DATA, or ``data`` beside ``src`` or where we are."""
+    if chosen := os.environ.get("ARTICULENS_DATA"):
+        return Path(chosen).expanduser() / "models"
+    beside = Path(__file__).resolve().parents[3] / "data" / "models"
+    return beside if beside.is_dir() else Path.cwd() / "data" / "models"
+
+
+def bundled_folder(model: Model) -> Path:
+    """Return the folder of a bundled model after comparing its weights with the model table.
+
+    Raises
+    ------
+    ArticulensError
+        When the weights are not there, or are not those of the table.
+    """
+    path = models_folder() / model.name / "model.safetensors"
+    if not path.is_file():
+        raise ArticulensError(
+            f"{path}: the bundled model is not there; run from a clone of the repository, or set ARTICULENS_DATA to "
+            "its folder 'data'."
+        )
+    found = sha256_file(path)
+    if found != model.sha256:
+        raise ArticulensError(
+            f"{path}: the weights have SHA-256 {found[:12]}…, expected {str(model.sha256)[:12]}… of the model table, "
+            "so they are damaged or were changed; restore the file (git checkout), or open the folder by its path "
+            "to use other weights."
+        )
+    return path.parent

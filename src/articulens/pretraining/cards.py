@@ -1,0 +1,162 @@
+"""Model cards: what a model is, what it heard, how it was made, what it can and cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from articulens.files import atomic_write
+from articulens.pretraining.saving import HEADS, WEIGHTS, read_facts
+
+_LANGUAGES = {
+    "en": "English", "fi": "Finnish", "ru": "Russian", "de": "German", "es": "Spanish", "fr": "French",
+    "it": "Italian", "sv": "Swedish", "tr": "Turkish",
+}  # fmt: skip
+_SOURCES = {
+    "human": "human read speech, part of LibriSpeech train-clean-100 and test-other (Panayotov et al. 2015)",
+    "synthetic": "articulatory synthesis by this project's generator, other speakers and sentences than data/bundled",
+    "espeak": "espeak-ng formant voices reading sentences written for this project",
+}
+_OBJECTIVES = {
+    "distillation": "linear regression of teacher states (smooth L1)",
+    "masked": "masked prediction of clusters",
+    "ctc": "CTC on phones",
+}
+
+
+def write_card(folder: Path, evaluation: pd.DataFrame | None = None) -> Path:
+    """Write ``README.md`` of a model folder from its ``training.json`` and the table of `evaluate.report`."""
+    facts = read_facts(folder)
+    with atomic_write(folder / "README.md", "w") as stream:
+        stream.write(card(facts, evaluation))
+    return folder / "README.md"
+
+
+def card(facts: dict[str, Any], evaluation: pd.DataFrame | None = None) -> str:
+    """Return the card as Markdown."""
+    config, name = facts["config"], facts["name"]
+    parts = [f"# {name}\n", config["summary"], _made(facts), _heard(facts), _stages(facts)]
+    if evaluation is not None:
+        parts.append(_numbers(name, evaluation))
+    parts += [_use(facts), _licences(facts), _hashes(facts)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _made(facts: dict[str, Any]) -> str:
+    config = facts["config"]
+    architecture = config["architecture"]
+    base = f"the bundled `{facts['base']['name']}` (SHA-256 {facts['base']['sha256'][:12]}…)" if facts["base"] else ""
+    lines = [
+        f"* Architecture: HuBERT, {architecture['num_hidden_layers']} blocks of width {architecture['hidden_size']}, "
+        f"convolutions of {architecture['conv_dim'][0]} to {architecture['conv_dim'][-1]} channels, "
+        f"{facts['parameters'] / 1e6:.2f} M parameters; 16 kHz in, 50 frames a second (fields of 400, hops of 320 "
+        "samples); input of zero mean and unit variance.",
+        f"* Starts from: {base or 'random weights'}. Seed {config['seed']}.",
+        f"* Trained in {facts['seconds']:.0f} s of wall time on one thread of a shared {facts['hardware']}, "
+        f"precision {config['dtype']}, torch.compile {'on' if config['compile'] else 'off'}; torch "
+        f"{facts['versions']['torch']}, transformers {facts['versions']['transformers']}.",
+        f"* Made again by `articulens models train {facts['name']}`; the configuration is in the package.",
+    ]
+    return "\n".join(lines)
+
+
+def _heard(facts: dict[str, Any]) -> str:
+    lines = [
+        "## What it heard\n",
+        "| speech | language | hours | share of batches | speakers or voices |",
+        "|---|---|---|---|---|",
+    ]
+    for row in facts["speech"]:
+        lines.append(
+            f"| {_SOURCES[row['source']]} | {_LANGUAGES[row['language']]} | {row['hours']:.2f} | {row['weight']:.2f} | "
+            f"{row['speakers']} |"
+        )
+    return "\n".join(lines)
+
+
+def _stages(facts: dict[str, Any]) -> str:
+    lines = ["## How it was trained\n"]
+    for number, stage in enumerate(facts["config"]["stages"], 1):
+        text = f"{number}. {_OBJECTIVES[stage['objective']]}"
+        if stage["objective"] == "distillation":
+            pairs = ", ".join(f"state {theirs} from own state {own}" for own, theirs in stage["match"].items())
+            text += f" of {facts['config']['teacher']}: {pairs}"
+        elif stage["objective"] == "masked":
+            own = stage["cluster_layer"]
+            source = "MFCCs with deltas" if own == "mfcc" else f"its own state {own} at the beginning of this stage"
+            text += f": {stage['clusters']} clusters of {source}; weight of unmasked frames {stage['unmasked']}"
+        frozen = ", convolutions frozen" if stage["frozen_front_end"] else ""
+        lines.append(
+            f"{text}. {stage['steps']} steps of {stage['batch']} × {stage['seconds']:g} s, AdamW, peak learning rate "
+            f"{stage['learning_rate']:g}, one warm-up and half a cosine{frozen}."
+        )
+    columns = [key for key in dict.fromkeys(k for row in facts["curve"] for k in row) if key not in ("stage", "step")]
+    lines += ["", f"| stage | step | {' | '.join(columns)} |", "|" + "---|" * (2 + len(columns))]
+    curve = facts["curve"]
+    stride = max(1, len(curve) // 12)
+    for row in [*curve[:-1:stride], curve[-1]]:
+        values = " | ".join(f"{row[column]:.3f}" if column in row else "" for column in columns)
+        lines.append(f"| {row['stage']} | {row['step']} | {values} |")
+    lines.append("\nMeans over the steps since the point before; all points are in `training.json`.")
+    return "\n".join(lines)
+
+
+def _numbers(name: str, table: pd.DataFrame) -> str:
+    def value(row: pd.Series) -> str:
+        sure = "" if pd.isna(row["low"]) else f" ({row['low']:.3f} to {row['high']:.3f})"
+        return f"{row['mean']:.3f}{sure}"
+
+    lines = [
+        "## What it learned\n",
+        "95 % intervals over speakers. Articulation: Pearson's r, mean of ten channels; on `data/bundled` neither "
+        "speaker nor sentence of the test is in the probe's training; the real recordings are one person "
+        "(leave one recording out), so there is no interval. The best layer is chosen on these very numbers.\n",
+        "| measure | model | layer | value |",
+        "|---|---|---|---|",
+    ]
+    shown = table[table["model"].isin([name, f"{name}@random", "logmel", "logmel+6"])]
+    for _, row in shown.iterrows():
+        if row["measure"].endswith("above"):
+            if row["model"] == name:
+                lines.append(f"| {row['measure']} {row['against']} | {name} | {row['layer']} | {value(row)} |")
+        else:
+            lines.append(f"| {row['measure']} | {row['model']} | {row['layer']} | {value(row)} |")
+    return "\n".join(lines)
+
+
+def _use(facts: dict[str, Any]) -> str:
+    teacher = any(stage["objective"] == "distillation" for stage in facts["config"]["stages"]) or facts["base"]
+    kind = (
+        "It learned from a teacher that was trained on transcribed human speech: it is *not* a self-supervised model."
+        if teacher
+        else "No teacher, no text, no label: a purely self-supervised model, and a weak one, from little speech."
+    )
+    return (
+        "## Use and limits\n\nFor learning, testing and demonstrating how speech encoders are probed, on a laptop. Not "
+        f"for recognising speech, and not evidence about large models. {kind} The English is read, from few hours; "
+        "Finnish, Russian and other languages are synthetic voices only, so familiarity with a language here means "
+        "familiarity with such voices.\n\n"
+        f'```python\nfrom articulens.encoders import open_encoder\n\nstates = open_encoder("{facts["name"]}")'
+        f'.encode(samples, rate_hz)\n```\n\nor `AutoModel.from_pretrained("data/models/{facts["name"]}")` of '
+        "transformers."
+    )
+
+
+def _licences(facts: dict[str, Any]) -> str:
+    lines = ["## Licences\n", "* These weights: MIT, like the project's code."]
+    if any(stage["objective"] == "distillation" for stage in facts["config"]["stages"]) or facts["base"]:
+        lines.append("* Teacher: the encoder of OpenAI Whisper tiny.en (Radford et al. 2022), MIT.")
+    if facts["base"] or any(row["source"] == "human" for row in facts["speech"]):
+        lines.append("* LibriSpeech: Panayotov, Chen, Povey and Khudanpur 2015, CC BY 4.0. No audio is included.")
+    if any(row["source"] == "espeak" for row in facts["speech"]):
+        lines.append("* espeak-ng (GPL-3.0) was run to make speech; nothing of it is included.")
+    if any(row["source"] == "synthetic" for row in facts["speech"]):
+        lines.append("* Synthetic speech: this project's; its synthesiser is VocalTractLab (GPL-3.0), not included.")
+    return "\n".join(lines)
+
+
+def _hashes(facts: dict[str, Any]) -> str:
+    lines = ["## Files\n", *(f"* `{name}` SHA-256 `{facts['sha256'][name]}`" for name in (WEIGHTS, HEADS))]
+    return "\n".join([*lines, "\nWeights and heads are stored in half precision and read as float32."])

@@ -1,0 +1,64 @@
+"""Model folders: weights in half precision that transformers reads, heads in a second file, facts as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from articulens.files import atomic_write, sha256_file
+
+WEIGHTS, HEADS, FACTS = "model.safetensors", "heads.safetensors", "training.json"
+
+
+def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, Any], facts: dict[str, Any]) -> Path:
+    """Write a model folder, the weights last.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    network
+        A base model of transformers.
+    heads, about
+        What predicts from the states, and what each predicts.
+    facts
+        What is known about the training; the hashes of both weight files are added.
+    """
+    config = json.loads(network.config.to_json_string())
+    # Read as float32 again, whatever a library's default is: half precision is only how weights are stored.
+    config |= {"architectures": [type(network).__name__], "dtype": "float32"}
+    _write_json(folder / "config.json", config)
+    _write_json(
+        folder / "preprocessor_config.json",
+        {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True, "sampling_rate": 16000,
+         "feature_size": 1, "padding_value": 0.0, "padding_side": "right", "return_attention_mask": True},
+    )  # fmt: skip
+    for name, module, metadata in ((HEADS, heads, about), (WEIGHTS, network, {"format": "pt"})):
+        tensors = {key: t.detach().to("cpu", torch.float16).contiguous() for key, t in module.state_dict().items()}
+        with atomic_write(folder / name) as stream:
+            stream.write(save(tensors, metadata={key: str(value) for key, value in metadata.items()}))
+    hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, HEADS)}
+    _write_json(folder / FACTS, facts | {"sha256": hashes})
+    return folder
+
+
+def sha256_model(folder: Path) -> str:
+    """Return the SHA-256 of a model folder's weights."""
+    return sha256_file(folder / WEIGHTS)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what `save_model` wrote about a training."""
+    facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+    return facts
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    with atomic_write(path, "w") as stream:
+        json.dump(value, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
