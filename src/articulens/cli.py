@@ -135,6 +135,7 @@ def models_list(as_json: AsJson = False) -> None:
 
 @app.command()
 def probe(
+    context: typer.Context,
     corpus: Annotated[str, typer.Option(help="Corpus, as in `articulens corpus describe`.")] = "bundled",
     model: Annotated[list[str], typer.Option(help="Encoder: short name, hub id, folder, NAME@random; repeatable.")] = [  # noqa: B006
         "logmel"
@@ -155,6 +156,14 @@ def probe(
     reading: Annotated[
         list[str], typer.Option(help="measured, rolled (negative control), lag+0.100 …; repeatable.")
     ] = ["measured"],  # noqa: B006
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="The paper's pipeline: OLS, z-scores by file, zero-padded decimation, frames paired by number; "
+            "frame_shuffled unless --protocol says otherwise.",
+        ),
+    ] = False,
     frames: Annotated[str, typer.Option(help="all, or speech (needs labels).")] = "all",
     scale: Annotated[str, typer.Option(help="speaker (z-score by training speaker) or mm.")] = "speaker",
     pool: Annotated[
@@ -189,15 +198,23 @@ def probe(
     from articulens.evaluation.inference import summarise
     from articulens.evaluation.protocols import open_protocol
     from articulens.evaluation.scores import evaluate, write_scores
+    from articulens.pipelines import PUBLISHED
     from articulens.probes.linear import LinearProbe
     from articulens.sweep import sweep
     from articulens.targets import TargetOptions
 
     if output.suffix not in (".parquet", ".csv"):
         raise ArticulensError(f"{output}: a table is written as .parquet or .csv; change the name's ending.")
-    protocols = [open_protocol(name) for name in protocol]
     options = TargetOptions(readings=tuple(reading), frames=frames, cutoff_hz=cutoff_hz, zscore=zscore, seed=seed)
     linear = LinearProbe(_penalty(alpha), standardize=True)
+    if published:
+        given = {name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))}
+        if fixed := given & {"alpha", "zscore", "scale", "frames", "pool"}:
+            raise ArticulensError(f"--published decides {', '.join(sorted(fixed))} itself; leave one of the two out.")
+        protocol = protocol if "protocol" in given else [PUBLISHED.protocol]
+        scale, pool, linear = PUBLISHED.scale, "splits", PUBLISHED.linear()
+        options = PUBLISHED.options(readings=tuple(reading), cutoff_hz=cutoff_hz, seed=seed)
+    protocols = [open_protocol(name) for name in protocol]
     recordings = open_corpus(corpus, rate_hz=rate_hz, skip_bad=skip_bad)
     left_out = list(recordings.skipped)
     design = CellDesign.for_protocols(protocols, by or (), folds=folds, seed=seed)
