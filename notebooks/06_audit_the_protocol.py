@@ -268,7 +268,7 @@ print(
 layer_sensor_heatmap(scores[scores["target"] == "measured"], title=f"{model} on {recordings.name}, {pipeline}")
 
 # %% [markdown]
-# ## Printed, same protocol, honest protocol
+# ## Printed, published pipeline, last step
 
 # %%
 of_e1 = printed[
@@ -279,7 +279,7 @@ side_by_side = pd.DataFrame(
     {
         "printed (FROST-EMA)": [f"{best:.2f}", f"{of_e1.min():.2f} to {of_e1.max():.2f}"],
         "ours, published pipeline": first[["best cell", "mean over layers"]].mean().round(3).to_list(),
-        "ours, honest pipeline": last[["best cell", "mean over layers"]].mean().round(3).to_list(),
+        "ours, last step": last[["best cell", "mean over layers"]].mean().round(3).to_list(),
     },
     index=["best cell", "mean over layers and channels"],
 )
@@ -315,11 +315,11 @@ for step, reason in not_shown.items():
     print(f"Not shown: {step}; {reason}")
 
 # %%
-start, end = as_quoted.columns[0], as_quoted.columns[-1]
 for name, values in {"What is quoted": as_quoted, "The mean over channels": channels}.items():
-    total = paired_difference(values[end], values[start], seed=seed)
+    first, last = values.iloc[:, 0], values.iloc[:, -1]
+    total = paired_difference(last, first, seed=seed)
     print(
-        f"{name} goes from {values[start].mean():.3f} (published pipeline) to {values[end].mean():.3f} (last step): "
+        f"{name} goes from {first.mean():.3f} (published pipeline) to {last.mean():.3f} (last step): "
         f"{total.mean:+.3f}" + ("." if np.isnan(total.low) else f" (95 % {total.low:+.3f} to {total.high:+.3f}).")
     )
 for _, setting, _, scores in (ladder[0], ladder[-1]):
@@ -328,12 +328,13 @@ for _, setting, _, scores in (ladder[0], ladder[-1]):
 seconds = [scores["seconds"].mean() for *_, scores in (ladder[0], ladder[-2], ladder[-1])]
 print(
     f"Probes train on {seconds[0]:.0f} s of speech and silence in the published pipeline, on {seconds[1]:.0f} s in the "
-    f"last step but one and on {seconds[2]:.0f} s in the last: other speakers bring more speech than one has."
+    f"last step but one and on {seconds[2]:.0f} s in the last."
+    + (" Other speakers bring more speech than one has." if seconds[2] > seconds[1] else "")
 )
-leak = [by_step[step]["rolled"]["mean at chosen layer"].mean() for step in (start, end)]
+leak = [by_step[step]["rolled"]["mean at chosen layer"].mean() for step in as_quoted.columns[[0, -1]]]
 print(
     f"Positions that do not go with the sound score {leak[0]:.3f} under the published pipeline and {leak[1]:.3f} at the "
-    "last step: what is above zero there is memory of the recording, not of the mouth."
+    "last step: what is above zero there was not read off the mouth."
 )
 gap = by_table["max"] - by_table["mean"]
 print(
@@ -342,7 +343,10 @@ print(
     f"{', '.join(part for part in top if part != 'all')}, whose mean is {by_table.loc[top, 'mean']:.2f}."
 )
 if len(recordings.speakers) < 2:
-    print("With one speaker nothing can be said about speakers in general, nor about an unknown one.")
+    print(
+        "With one speaker nothing can be said about speakers in general, nor about an unknown one; and with nobody else "
+        "to choose the layer, the middle one was taken."
+    )
 
 # %% [markdown]
 # ## Go further
