@@ -38,7 +38,7 @@ def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None
             axes.annotate(f"{value:.2f}", (value, y), xytext=(6, 0), **beside)
         for i, (low, high) in enumerate(zip(steps["low"], steps["high"], strict=True)):
             y, before = len(printed) + i, r[max(i - 1, 0)]
-            change, level = f"{r[i] - before:+.3f}".replace("-", "−"), f"{r[i]:.3f}"
+            change, level = f"{r[i] - before:+.3f}".replace("-", "−"), f"{r[i]:.3f}".replace("-", "−")
             if i in (0, last):
                 axes.barh(y, r[i], color=LEVEL, height=0.6)
             else:
@@ -51,7 +51,7 @@ def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None
         axes.set(yticks=range(len(names)), yticklabels=names, xlabel="Pearson r", title=title)
         axes.set_ylim(len(names) - 0.4, -0.6)
         left, right = axes.get_xlim()
-        axes.set_xlim(min(left, 0), right + 0.16 * (right - left))
+        axes.set_xlim(min(left, 0), right + 0.2 * (right - left))
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
     return figure
