@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from articulens.corpora import SENSORS, Corpus, Utterance
 from articulens.errors import ArticulensError
-from articulens.figures import STYLE, STYLES, WIDTH
+from articulens.figures import STYLE, STYLES, WIDTH, PageFigure
 from articulens.synthesis.checks import labels, open_audio
 from articulens.synthesis.inventory import VOWELS, formant_range
 
@@ -46,8 +47,9 @@ def mid_sagittal(card: dict[str, Any], phones: Sequence[str]) -> Figure:
     phones
         Which of its drawings, at most six.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, 3, figsize=(WIDTH, 4.6), sharex=True, sharey=True, layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 4.6), layout="constrained")
+        axes = figure.subplots(2, 3, sharex=True, sharey=True)
         for axis, phone in zip(axes.flat, phones, strict=False):
             drawing = card["drawings_centi"][phone]
             for part, width in (("upper", 1.2), ("lower", 1.2), ("tongue", 2.0)):
@@ -68,9 +70,10 @@ def utterance_picture(corpus: Corpus, utterance: Utterance, channels: Sequence[s
     """Draw one utterance: spectrogram with phones, and some sensor channels below, on one time axis."""
     sound, rate = open_audio(utterance)
     track = corpus.read_trajectory(utterance)
-    with plt.rc_context(STYLE):
-        figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 4.8), sharex=True, layout="constrained")
-        top.specgram(sound, NFFT=320, Fs=rate, noverlap=240, cmap="cividis", vmin=-130, vmax=-45)
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 4.8), layout="constrained")
+        top, bottom = figure.subplots(2, 1, sharex=True)
+        top.specgram(sound, NFFT=320, Fs=rate, noverlap=240, cmap="cividis", vmin=-105, vmax=-45)
         top.set_ylabel("frequency (Hz)")
         _mark_phones(top, bottom, _phones(utterance))
         for channel, (colour, _, line) in zip(channels, STYLES, strict=False):
@@ -106,12 +109,13 @@ def vowel_space(tokens: pd.DataFrame, vowels: Sequence[str]) -> Figure:
     vowels
         Which vowels.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharex=True, sharey=True, layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 3.4), layout="constrained")
+        axes = figure.subplots(1, 2, sharex=True, sharey=True)
         for axis, sex in zip(axes, "mf", strict=True):
             for vowel, (colour, marker, _) in zip(vowels, [*STYLES, *STYLES], strict=False):
                 low1, high1, low2, high2 = formant_range(vowel, sex)
-                box = plt.Rectangle((low2, low1), high2 - low2, high1 - low1, fc=colour, alpha=0.12, lw=0)
+                box = Rectangle((low2, low1), high2 - low2, high1 - low1, fc=colour, alpha=0.12, lw=0)
                 axis.add_patch(box)
                 mine = tokens[(tokens["vowel"] == vowel) & (tokens["sex"] == sex)]
                 medians = mine.groupby("speaker")[["f1_hz", "f2_hz"]].median()
@@ -134,8 +138,9 @@ def minimal_set(corpus: Corpus, utterance: Utterance, channel: str) -> Figure:
     for phone in _phones(utterance):
         if "word" in phone:
             groups.setdefault(phone["word"], []).append(phone)
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 2.8), layout="constrained")
+        axis = figure.subplots()
         for phones, (colour, marker, line) in zip(groups.values(), STYLES, strict=False):
             start, end = phones[0]["start_s"], phones[-1]["end_s"]
             inside = (track.times_s >= start) & (track.times_s <= end)
@@ -159,8 +164,9 @@ def accent_knob(table: pd.DataFrame, value: str, ylabel: str) -> Figure:
     value, ylabel
         Which column, and what to call it.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(WIDTH, 3.0), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 3.0), layout="constrained")
+        axis = figure.subplots()
         for (condition, rows), (colour, marker, _) in zip(table.groupby("condition"), STYLES, strict=False):
             axis.plot(rows["alpha"], rows[value], marker, color=colour, ms=4, label=str(condition))
         axis.set(xlabel="accent strength α", ylabel=ylabel)

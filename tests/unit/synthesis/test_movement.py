@@ -9,7 +9,7 @@ from articulens.synthesis.accent import apply_accent
 from articulens.synthesis.phonology import transcribe
 from articulens.synthesis.phonology.segments import Segment
 from articulens.synthesis.prosody import PADDING_S, TASKS, time_segments
-from articulens.synthesis.trajectories import RATE_HZ, approach, boundaries, movements, steps
+from articulens.synthesis.trajectories import approach, boundaries, movements, steps
 from articulens.synthesis.vtl import TRACT, P
 
 

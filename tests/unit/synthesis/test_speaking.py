@@ -14,9 +14,7 @@ from articulens.synthesis.sensors import CHANNELS
 from articulens.synthesis.trajectories import boundaries
 from articulens.synthesis.vtl import P, VocalTract
 
-pytest.importorskip(
-    "vocaltractlab_cython", reason="the extra [synth] is not installed", exc_type=ImportError
-)
+pytest.importorskip("vocaltractlab_cython", reason="the extra [synth] is not installed", exc_type=ImportError)
 
 PROMPT = Prompt("FIN02_L1_test", "Tapa kuuma.", "fi", "L1", "T2", "test")
 
