@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from articulens.cli_corpus import add_corpus_commands
 from articulens.errors import ArticulensError
 from articulens.pretraining import commands
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Recordings of speech with articulation.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
+add_corpus_commands(corpus_app)
 models_app = typer.Typer(help="Speech encoders: list them, train small ones.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
 for _command in (commands.train, commands.speech, commands.evaluate):

@@ -235,6 +235,16 @@ def test_tensors_exactly(tmp_path, values):
     np.testing.assert_array_equal(read.positions, np.where(np.isfinite(expected), expected, np.nan))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_arrays_that_pytorch_pickled(tmp_path, dtype):
+    import torch
+
+    values = np.arange(12).reshape(4, 3).astype(dtype)
+    torch.save({"ema_raw": values, "phonemes": ["a", "b"]}, tmp_path / "a.pt")
+    read = tensor.read(tmp_path / "a.pt", channels={"TT": 1}, axes={"x": "0"}, rate_hz=100, key="ema_raw")
+    assert read.positions[:, 0].tolist() == [1, 4, 7, 10]
+
+
 def test_the_matlab_reader_agrees_with_scipy(tmp_path):
     from scipy.io import loadmat, savemat
 

@@ -70,16 +70,14 @@ CASES = {
         {"TT.x": MOVES[:, 3], "TT.z": MOVES[:, 4]},
     ),
     "spire-ema": (
-        {"pt/s1/a7.pt": foreign.tensor(MOVES), "wav/s1/a7.wav": wav(2)},
+        {"processed/spk7/m0012.pt": foreign.tensor(MOVES), "wav/7/m0012.wav": wav(2)},
         {
             "channels": {"TT": 2},
             "axes": {"x": "+0", "z": "-1"},
-            "rate_hz": 100,
             "reader_options": {"unit_mm": 10},
-            "positions": r"pt/(?P<speaker>\w+)/(?P<stem>\w+)\.pt",
             "audio": r"wav/(?P<speaker>\w+)/(?P<stem>\w+)\.wav",
         },
-        {"speaker": "s1", "sentence": "a7"},
+        {"speaker": "7", "sentence": "mocha_0012"},
         {"TT.x": 10 * MOVES[:, 2], "TT.z": -10 * MOVES[:, 3]},
     ),
     "torgo": (

@@ -1,17 +1,19 @@
 """Positions saved by PyTorch, ``.pt``: the processed files of the SPIRE-EMA corpus.
 
-A tensor, or a dict of tensors of which ``key`` is one. Files are opened with ``weights_only=True``, so that a file
-from outside cannot run code. Nothing in them says what the columns are, how fast they are or in which unit: the
+A tensor or a NumPy array, or a dict of which ``key`` is one. Files are opened with ``weights_only=True``, so that a
+file from outside cannot run code. Nothing in them says what the columns are, how fast they are or in which unit: the
 recipe does.
 """
 
 from __future__ import annotations
 
+import _codecs
 import os
 import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,17 @@ from articulens.corpora.limits import MAX_BYTES, check_file
 from articulens.corpora.readers.columns import signed_axes
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
+
+# What a NumPy array of numbers is made of when PyTorch has saved it, by NumPy 1 and 2; none of it runs code.
+_RECONSTRUCT = np.zeros(1).__reduce__()[0]
+_ARRAYS: list[Any] = [
+    (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
+    (_RECONSTRUCT, "numpy._core.multiarray._reconstruct"),
+    np.ndarray,
+    np.dtype,
+    _codecs.encode,
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i2", "i4", "i8")),
+]
 
 
 def read(
@@ -63,7 +76,8 @@ def read(
     check_file(path)
     try:
         _check_archive(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_ARRAYS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ArticulensError(
             f"{path}: holds something else than tensors, which could run code when it is opened; it was not opened: "
@@ -79,6 +93,8 @@ def read(
                 f"{path}: there is no tensor '{key}' (found: {known}); set 'key' in 'reader_options' of the recipe."
             )
         content = content[key]
+    if isinstance(content, np.ndarray) and content.dtype.kind in "fiu":
+        content = torch.from_numpy(np.ascontiguousarray(content))
     if not isinstance(content, torch.Tensor) or content.ndim != 2 or content.is_complex() or len(content) < 2:
         found = f"shape {tuple(content.shape)}" if isinstance(content, torch.Tensor) else type(content).__name__
         raise ArticulensError(f"{path}: positions of {found}, expected a tensor (samples, columns); save it again.")

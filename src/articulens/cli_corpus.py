@@ -1,0 +1,136 @@
+"""``articulens corpus check | convert | fetch``: commands for recordings of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from articulens.errors import ArticulensError
+
+out = Console()
+Spec = Annotated[str, typer.Argument(metavar="CORPUS", help="'NAME:PATH' of a recipe, a recipe.yaml, or a folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+Rate = Annotated[float | None, typer.Option(help="Positions a second, where the recipe's is not right.")]
+
+
+def add_corpus_commands(app: typer.Typer) -> None:
+    """Add the commands to ``articulens corpus``."""
+    app.command("check")(check_command)
+    app.command("convert")(convert_command)
+    app.command("fetch")(fetch_command)
+
+
+def check_command(
+    corpus: Spec,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with plots.")] = None,
+    rate_hz: Rate = None,
+    lag: Annotated[bool, typer.Option("--lag/--no-lag", help="Look for the lag between sound and positions.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether recordings are usable: clocks, sensors, axes, lag, gaps, clipping, duplicates, coverage.
+
+    The exit status is 0 if they are, 1 if something would make results wrong, 2 if they cannot be opened.
+
+    Example: **articulens corpus check carstens-folder:/recordings --html report.html**
+    """
+    from articulens.corpora.check import check
+    from articulens.corpora.check.page import to_html
+    from articulens.files import atomic_write
+
+    opened = _open(corpus, rate_hz, skip_bad=True)
+    report = check(opened, lag=lag, say=lambda line: typer.echo(line, err=True))
+    if html is not None:
+        with atomic_write(html, "w") as stream:
+            stream.write(to_html(report))
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=1, ensure_ascii=False, default=str))
+    else:
+        _print(report.files().to_dict("records"))
+        coverage = report.coverage().round(2)
+        out.print("\nMinutes by language, condition and task")
+        _print(coverage.reset_index().to_dict("records"))
+        if report.findings:
+            out.print()
+            _print([f.to_dict() for f in report.findings])
+        verdict = "usable" if report.usable else "not usable as it is"
+        out.print(f"\n{report.name}: {len(report.measured)} recordings, {len(report.findings)} findings: {verdict}.")
+    if not report.usable:
+        raise typer.Exit(1)
+
+
+def convert_command(
+    corpus: Spec,
+    output: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder.")],
+    resolution_mm: Annotated[
+        float | None, typer.Option(help="Round positions to multiples of this; smaller files.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    rate_hz: Rate = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unusable utterances and list them.")] = False,
+) -> None:
+    """Write recordings as plain tables of positions with a manifest, which every program can read.
+
+    Example: **articulens corpus convert mocha:/data/MOCHA mocha-tables**
+    """
+    from articulens.corpora.convert import convert
+
+    left_out = convert(
+        _open(corpus, rate_hz, skip_bad=skip_bad),
+        output,
+        resolution_mm=resolution_mm,
+        suffix=f".{form}",
+        skip_bad=skip_bad,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    for reason in left_out:
+        typer.echo(f"left out {reason}", err=True)
+    typer.echo(f"open it as tabular:{output}")
+
+
+def fetch_command(
+    name: Annotated[str, typer.Argument(help="Corpus; without a folder, say what is known of it.")],
+    output: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where to put it.")] = None,
+    accept: Annotated[bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")] = False,
+    part: Annotated[list[str] | None, typer.Option(help="Only these files; repeatable.")] = None,
+) -> None:
+    """Download a corpus that is openly offered, or say whom to ask for it.
+
+    Example: **articulens corpus fetch mocha /data/MOCHA --accept-licence**
+    """
+    from articulens.corpora.fetch import describe, fetch
+
+    typer.echo(describe(name))
+    if output is None:
+        return
+    if not accept:
+        accept = typer.confirm("Have you read this licence, and do you accept it?")
+    folder = fetch(name, output, accepted=accept, parts=part, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"open it as {name}:{folder}")
+
+
+def _open(spec: str, rate_hz: float | None, *, skip_bad: bool) -> Any:
+    from articulens.corpora import open_corpus
+
+    folder = Path(spec)
+    if folder.is_dir():
+        if not (folder / "manifest.csv").is_file():
+            raise ArticulensError(
+                f"{spec}: a folder without a manifest.csv; say what it is, such as 'carstens-folder:{spec}'."
+            )
+        spec = f"tabular:{spec}"
+    return open_corpus(spec, rate_hz=rate_hz, skip_bad=skip_bad)
+
+
+def _print(rows: list[dict[Any, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in rows[0] if rows else []:
+        table.add_column(str(column).replace("_", " "), overflow="fold")
+    for row in rows:
+        # Names from a corpus are text: square brackets in them must not become markup.
+        table.add_row(*("" if value is None else str(value).replace("[", "\\[") for value in row.values()))
+    out.print(table)
