@@ -24,7 +24,7 @@ import articulens
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file, sha256_text
 from articulens.publishing.notebooks import fingerprint, read_notebook, syntax
-from articulens.publishing.recording import folder_fingerprint
+from articulens.publishing.recording import file_fingerprint, folder_fingerprint
 
 _WORDS = {
     "code": "its code changed",
@@ -133,6 +133,9 @@ def why_stale(executed: Path, now: Mapping[str, Any], folder: Path) -> tuple[str
         for name, model in past["causes"]["models"].items():
             if folder_fingerprint(name) != model["files"]:
                 reasons.append(f"model '{name}' changed")
+        for path, recorded in past["causes"].get("files", {}).items():
+            if file_fingerprint(path) != recorded:
+                reasons.append(f"{Path(path).name} changed")
     return tuple(reasons)
 
 

@@ -167,7 +167,10 @@ def slim(notebook: NotebookNode, root: Path) -> NotebookNode:
             continue
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in cell.outputs:
-            output.pop("metadata", None) if output.output_type == "stream" else output.metadata.clear()
+            if output.output_type == "stream":
+                output.pop("metadata", None)
+            else:  # what myst_nb.glue tells other pages by stays
+                output.metadata = nbformat.from_dict({k: v for k, v in output.metadata.items() if k == "scrapbook"})
             if "text" in output:
                 output["text"] = _neutral(output["text"], root)
             data = output.get("data", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,8 +20,12 @@ class _Encoder(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def record(corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, _Encoder] | None = None) -> None:
-    """Tell the runner which corpora and encoders this notebook used; outside a run, do nothing.
+def record(
+    corpora: Mapping[str, _Corpus] | None = None,
+    encoders: Mapping[str, _Encoder] | None = None,
+    files: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Tell the runner which corpora, encoders and files this notebook used; outside a run, do nothing.
 
     May be called several times; what was told before is kept.
 
@@ -32,6 +36,8 @@ def record(corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, 
         ``{"bundled": corpus}``.
     encoders
         Opened encoders by name, such as ``{"logmel": encoder}``.
+    files
+        Tables that another notebook wrote, say.
     """
     target = os.environ.get(VARIABLE)
     if target is None:
@@ -40,15 +46,23 @@ def record(corpora: Mapping[str, _Corpus] | None = None, encoders: Mapping[str, 
     told["corpora"].update({spec: corpus.fingerprint() for spec, corpus in (corpora or {}).items()})
     for name, encoder in (encoders or {}).items():
         told["models"][name] = {"fingerprint": encoder.fingerprint, "files": folder_fingerprint(name)}
+    told["files"].update({str(path): file_fingerprint(path) for path in files})
     Path(target).write_text(json.dumps(told), encoding="utf-8")
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what was recorded in `path`: ``{"corpora": {...}, "models": {...}}``, empty if nothing was."""
+    """Return what was recorded in `path`: ``{"corpora": {}, "models": {}, "files": {}}`` if nothing was."""
     path = Path(path)
     if not path.exists():
-        return {"corpora": {}, "models": {}}
+        return {"corpora": {}, "models": {}, "files": {}}
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_fingerprint(path: str | os.PathLike[str]) -> str | None:
+    """Return the hash of a file's bytes, or None when there is no such file."""
+    from articulens.files import sha256_file
+
+    return sha256_file(path) if Path(path).is_file() else None
 
 
 def folder_fingerprint(name: str) -> str | None:

@@ -1,0 +1,172 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Weigh the claims
+#
+# Five claims of {cite}`bilingual2026`, each with the rule by which it is judged, written before the verdict. Everything
+# here is computed from the tables that the chapters before this one left; nothing is typed.
+#
+# ```{admonition} Mind what the numbers are about
+# :class: warning
+# The bundled corpus is **synthetic** and the bundled models are small. A verdict says whether the *method* finds the
+# effect there. Run the chapters on FROST-EMA and the models of the paper to judge the paper.
+# ```
+
+# %% tags=["parameters"]
+results: str = "../cache/results"  # folder of the tables that the chapters left
+multilingual: str = "wav2vec2-tiny@random"  # a model of chapter 1 that heard more languages
+monolingual: str = "logmel"  # what it is compared with
+middle_of: str = "wav2vec2-tiny@random"  # a model of chapter 1 with several layers
+margin: float = 0.05  # r within which two protocols count as equal, stated before looking
+picture: str = "../book/executed/verdicts.svg"  # where the figure of the front page goes
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+from myst_nb import glue
+
+from articulens.evaluation.comparison import at_chosen_layer, compare
+from articulens.evaluation.inference import equivalence, paired_difference, peak_interval, per_speaker
+from articulens.evaluation.learning import seconds_to_plateau
+from articulens.evaluation.scores import read_scores
+from articulens.figures import layer_profile
+from articulens.publishing import record
+
+# %%
+names = ["01_compare_models", "03_vary_training_size", "04_leave_one_speaker_out", "05_compare_tasks"]
+paths = {name[:2]: Path(results) / f"{name}.csv" for name in names}
+record(files=paths.values())
+tables = {number: read_scores(path) for number, path in paths.items() if path.exists()}
+print(f"tables found: {', '.join(str(path.name) for path in paths.values() if path.exists()) or 'none'}")
+verdicts = {}
+
+
+def judge(number: str, claim: str, rule: str, verdict: str, because: str) -> None:
+    verdicts[number] = {"claim": claim, "rule": rule, "verdict": verdict, "because": because}
+    print(f"{claim}\n  Rule: {rule}\n  Verdict: {verdict}. {because}")
+
+
+# %% [markdown]
+# ## E1: having heard more languages helps
+
+# %%
+claim = "Models that heard many languages read the mouth better than a model that heard one"
+rule = "holds if the difference at layers chosen by other speakers has a 95 % interval above 0"
+if "01" in tables and {multilingual, monolingual} <= set(tables["01"]["model"]):
+    e1 = tables["01"][tables["01"]["language"] == "all"]
+    d = compare(at_chosen_layer(e1), [(multilingual, monolingual)]).iloc[0]
+    verdict = "holds here" if d["low"] > 0 else "the other way round" if d["high"] < 0 else "not shown"
+    judge("E1", claim, rule, verdict, f"{multilingual} minus {monolingual}: {d['difference']:+.3f} "
+          f"(95 % over speakers {d['low']:+.3f} to {d['high']:+.3f})")  # fmt: skip
+else:
+    judge("E1", claim, rule, "not shown", "the two models were not compared")
+
+# %% [markdown]
+# ## E2: the middle knows most
+
+# %%
+claim = "Articulation is read best in the middle layers"
+rule = "holds if the 95 % interval of the best layer's place contains neither the first nor the last layer"
+if "01" in tables and middle_of in set(tables["01"]["model"]):
+    e2 = tables["01"][(tables["01"]["language"] == "all") & (tables["01"]["model"] == middle_of)]
+    curves = per_speaker(e2, ["layer"]).pivot(index="speaker", columns="layer", values="r")[list(e2["layer"].unique())]
+    peak, low, high = peak_interval(curves.to_numpy())
+    inside = 0 < low and high < curves.shape[1] - 1
+    judge("E2", claim, rule, "holds here" if inside else "not shown",
+          f"{middle_of} peaks at layer {curves.columns[peak]} (95 % {curves.columns[low]} to {curves.columns[high]}, "
+          f"of {curves.columns[0]} to {curves.columns[-1]}), with r {curves.mean().iloc[peak]:.3f}")  # fmt: skip
+else:
+    judge("E2", claim, rule, "not shown", "no layers were scored")
+
+# %% [markdown]
+# ## E3: five minutes are enough
+
+# %%
+claim = "About five minutes of speech are needed, and enough"
+rule = "the late rise is least squares' own if ridge needs less than half the seconds for 95 % of its highest r"
+if "03" in tables:
+    e3 = tables["03"][tables["03"]["split"] == "new sentences"]
+    mean = e3.groupby(["probe", "speaker", "draw", "seconds"], as_index=False)["r"].mean()
+    need = (
+        mean.groupby(["probe", "speaker", "draw"])[["seconds", "r"]].apply(seconds_to_plateau).groupby("probe").median()
+    )
+    judge("E3", claim, rule,
+          "the late rise is the probe's" if need["ridge"] < need["least squares"] / 2 else "not shown",
+          f"median seconds to 95 % of the highest r: ridge {need['ridge']:.0f}, least squares "
+          f"{need['least squares']:.0f}; the longest training set has {e3['seconds'].max():.0f} s")  # fmt: skip
+else:
+    judge("E3", claim, rule, "not shown", "no training size was varied")
+
+# %% [markdown]
+# ## E4: it carries to mouths never seen
+
+# %%
+claim = "What is learned from some speakers reads another"
+rule = (
+    f"holds if the 95 % interval of unknown minus known speaker lies above -{margin}, partly if only r of unknown "
+    "speakers lies above 0"
+)
+protocols = {"sentence", "loso_sentence"}
+if "04" in tables and protocols <= set(tables["04"]["protocol"]):
+    wide = (
+        at_chosen_layer(tables["04"], by=["protocol"]).pivot(index="speaker", columns="protocol", values="r").dropna()
+    )
+    d = paired_difference(wide["loso_sentence"], wide["sentence"])
+    zero = paired_difference(wide["loso_sentence"], 0 * wide["sentence"])
+    good = d.low > -margin
+    judge("E4", claim, rule, "holds here" if good else "partly" if zero.low > 0 else "not shown",
+          f"unknown speaker {wide['loso_sentence'].mean():.3f}, known speaker {wide['sentence'].mean():.3f}, difference "
+          f"{d.mean:+.3f} (95 % {d.low:+.3f} to {d.high:+.3f}); a known speaker's probe has that speaker's speech only")  # fmt: skip
+else:
+    judge("E4", claim, rule, "not shown", "nobody could be left out")
+
+# %% [markdown]
+# ## E5: a second language and an accent are as readable as the first
+
+# %%
+claim = "A second language and an imitated accent are as readable as the first language"
+rule = f"holds if both are equivalent to L1 within ±{margin}, partly if one is"
+if "05" in tables and {"L1", "L2", "accent"} <= set(tables["05"]["condition"]):
+    e5 = tables["05"]
+    e5 = e5[e5["protocol"].str.startswith("loso_within") & (e5["task"] == "all") & (e5["condition"] != "all")]
+    wide = at_chosen_layer(e5, by=["condition"]).pivot(index="speaker", columns="condition", values="r").dropna()
+    tests = {c: equivalence(wide[c], wide["L1"], margin) for c in ("L2", "accent")}
+    passed = sum(test.holds for test in tests.values())
+    judge("E5", claim, rule, ["not shown", "partly", "holds here"][passed], "; ".join(
+          f"{c} - L1 {t.mean:+.3f} (90 % {t.low:+.3f} to {t.high:+.3f}, p of equivalence {t.p:.3f})"
+          for c, t in tests.items()))  # fmt: skip
+else:
+    judge("E5", claim, rule, "not shown", "the corpus has no three conditions")
+
+# %% [markdown]
+# ## All five
+
+# %%
+for number, row in verdicts.items():
+    glue(f"{number}_claim", row["claim"], display=False)
+    glue(f"{number}_verdict", row["verdict"], display=False)
+    glue(f"{number}_because", row["because"], display=False)
+pd.DataFrame(verdicts).T[["claim", "verdict"]]
+
+# %% [markdown]
+# ## The figure of the front page
+
+# %% mystnb={"image": {"alt": "Mean Pearson r by layer of the compared encoders, with intervals over speakers and lines for the acoustic baselines."}}
+drawn = tables["01"][tables["01"]["language"] == "all"]
+single = [m for m, part in drawn.groupby("model") if part["layer"].nunique() == 1]
+figure = layer_profile(drawn, references=single, title=f"{drawn['corpus'].iloc[0]}, unknown speakers and sentences")
+Path(picture).parent.mkdir(parents=True, exist_ok=True)
+figure.savefig(picture, metadata={"Date": None})
+figure
