@@ -141,7 +141,7 @@ def lag(corpus: Corpus) -> tuple[float, pd.Series]:
     features, tracks = [], []
     for utterance in corpus:
         sound, rate = open_audio(utterance)
-        bands = _log_bands(sound, rate)
+        bands = log_bands(sound, rate)
         times = (np.arange(len(bands)) * _HOP) / rate
         track = corpus.read_trajectory(utterance)
         centred = track.positions - track.positions.mean(0)
@@ -197,7 +197,7 @@ def _rms(sound: Floats, width: int) -> Floats:
     return np.sqrt(np.convolve(sound**2, np.ones(width) / width, "valid"))
 
 
-def _log_bands(sound: Floats, rate: int) -> Floats:
+def log_bands(sound: Floats, rate: int) -> Floats:
     """Return log energies (frames, 26) of mel-spaced bands, frame k centred at k * 10 ms."""
     padded = np.pad(sound, 200)
     count = len(sound) // _HOP
@@ -222,6 +222,9 @@ def main(spec: str) -> None:
     print(speeds(corpus).to_string())
     best, curve = lag(corpus)
     print(f"lag {1000 * best:.1f} ms", curve.round(3).to_dict())
+    from articulens.synthesis.contrasts import contrasts
+
+    print(contrasts(corpus).to_string(index=False))
 
 
 if __name__ == "__main__":

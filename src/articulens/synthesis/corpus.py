@@ -87,7 +87,7 @@ def synthesise(
     chunks = _chunks(plan)
     _run(root, chunks, changes, jobs, len(plan), progress)
     write_manifest(root, [store.utterance(root, speaker, prompt) for speaker, prompt in plan])
-    title = "Synthetic Finnish-Russian articulatory speech" + (f" ({intervene})" if changes else "")
+    title = "Synthetic Finnish-Russian articulatory speech" + (f" ({', '.join(map(str, changes))})" if changes else "")
     with atomic_write(root / "corpus.yaml", "w") as stream:
         stream.write(
             f"name: {'bundled' if not changes else 'bundled-intervened'}\nlicence: CC0-1.0\n"

@@ -37,7 +37,8 @@ PARAMETERS = {
 _KINDS = {"+": "move", "-": "move", "=": "clamp", "@": "delay", "*": "damp"}
 _GRAMMAR = re.compile(r"^\s*([A-Za-z]+)(?:\.([xyzXYZ]))?\s*([+\-=@*])\s*([+-]?\d+(?:\.\d+)?)\s*(?:mm|ms)?\s*$")
 _MM = 0.1  # cm
-_LARGEST_GAIN = 3.0  # parameter movement per requested movement, where contact makes the sensor deaf
+# Largest parameter movement per requested movement, along and across the axis: in contact the sensor is deaf.
+_ALONG, _ACROSS = 3.0, 0.7
 _PROBE = {"JA": 0.5, "JX": 0.05}  # steps for derivatives; cm unless JA
 
 
@@ -111,7 +112,8 @@ class Intervention:
             damping = 1e-3 * np.eye(2) * np.trace(slope.T @ slope)
             delta = np.linalg.solve(slope.T @ slope + damping, slope.T @ (goal - at))
             for column, name in enumerate(names):
-                limit = _LARGEST_GAIN * abs(self.value) * (_MM if name != "JA" else 1.0)
+                gain = _ALONG if self.axis in (None, "xz"[column]) else _ACROSS
+                limit = gain * abs(self.value) * (_MM if name != "JA" else 1.0)
                 move = moved[P[name]] + delta[column] - state[P[name]]
                 moved[P[name]] = state[P[name]] + np.clip(move, -limit, limit)
         return moved

@@ -12,6 +12,7 @@ from articulens.corpora import open_corpus
 from articulens.errors import ArticulensError
 from articulens.synthesis import resynthesise
 from articulens.synthesis.checks import contacts, formant_table, lag, lpc_formants, speeds, vowel_formants
+from articulens.synthesis.contrasts import contrasts
 from articulens.synthesis.figures import (
     accent_knob,
     mid_sagittal,
@@ -109,6 +110,12 @@ def test_sound_and_sensors_have_no_lag(corpus):
     best, curve = lag(corpus.select(speaker=["FIN02", "FIN05", "FIN08", "RUS02", "RUS04"]))
     assert abs(best) <= 0.005
     assert curve.max() > curve.iloc[0] + 0.03
+
+
+def test_language_and_accent_are_in_the_sound(corpus):
+    table = contrasts(corpus, draws=300).set_index("contrast")
+    for name in ("language, area under the curve", "α, r, within language", "α, r, fi"):
+        assert table.loc[name, "low"] > table.loc[name, "chance"]
 
 
 def test_lpc_finds_known_resonances():
