@@ -132,10 +132,7 @@ pd.DataFrame([vars(PUBLISHED), vars(replace(HONEST, frames=frames))], index=["pu
 
 # %%
 READINGS = ("measured", "rolled")
-planned = [PUBLISHED]
-for _, changes in switches if table["sentence"].nunique() >= folds else []:
-    planned.append(replace(planned[-1], **{key: value for key, value in changes.items() if key != "report"}))
-how = {"out": cache, "folds": folds, "seed": seed, "readings": READINGS, "beside": planned}
+how = {"out": cache, "folds": folds, "seed": seed, "readings": READINGS}
 now, report = PUBLISHED, "best cell"
 ladder = [("published pipeline", now, report, now.score(recordings, encoder, **how))]
 not_shown = {}

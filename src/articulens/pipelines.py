@@ -6,7 +6,6 @@ matter have names, and :func:`dataclasses.replace` turns one into the other a sw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,6 @@ class Pipeline:
         folds: int = 5,
         seed: int = 0,
         readings: tuple[str, ...] = ("measured",),
-        beside: Sequence[Pipeline] = (),
         pool: str = "splits",
         progress: bool = True,
     ) -> pd.DataFrame:
@@ -80,10 +78,7 @@ class Pipeline:
         corpus, encoder
             What is heard, and who hears it.
         out
-            Folder of intermediate cells.
-        beside
-            Other pipelines that will be scored: cells are kept apart for those of equal targets too, so that one
-            pass over the audio serves them all.
+            Folder of intermediate cells, shared by pipelines of equal targets whose protocols need the same folds.
         folds, seed, readings
             See :class:`articulens.cells.CellDesign` and :class:`articulens.targets.TargetOptions`.
         pool
@@ -92,8 +87,7 @@ class Pipeline:
             it has learnt is low where the held-out part is high.
         """
         protocol, options = open_protocol(self.protocol), self.options(readings=readings, seed=seed)
-        same = [open_protocol(p.protocol) for p in beside if p.options(readings=readings, seed=seed) == options]
-        design = CellDesign.for_protocols([protocol, *same], folds=folds, seed=seed)
+        design = CellDesign.for_protocols([protocol], folds=folds, seed=seed)
         store = sweep(corpus, encoder, design, out=out, options=options, progress=progress)
         return evaluate(store, protocol, self.linear(), scale=self.scale, pool=pool, experiment="audit")
 

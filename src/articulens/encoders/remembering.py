@@ -57,7 +57,8 @@ class Remembering(Encoder):
             size = sum(x.nbytes for x in states.layers.values())
             if size <= self.room:
                 self.room -= size
-                self.known[keys[i]] = states
+                # A copy: states may be a view of a padded batch, all of which would stay in memory for it.
+                self.known[keys[i]] = States({k: x.clone() for k, x in states.layers.items()}, states.times_s)
         return [fresh[i] if i in fresh else self.known[key] for i, key in enumerate(keys)]
 
 

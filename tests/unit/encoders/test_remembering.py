@@ -48,3 +48,10 @@ def test_the_memory_is_bounded():
     for _ in range(3):
         assert len(remembering.encode_batch(clips())) == 4
     assert count.heard == 4 + 3 + 3 and len(remembering.known) == 1
+
+
+def test_no_padded_batch_is_kept_alive():
+    remembering = Remembering(open_encoder("wav2vec2-tiny-stable@random", device="cpu"))
+    remembering.encode_batch(clips())
+    for states in remembering.known.values():
+        assert all(x.untyped_storage().nbytes() == x.nbytes for x in states.layers.values())
