@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from articulens.cli_corpus import add_corpus_commands
+from articulens.cli_predict import add_predict_command
+from articulens.cli_synth import add_synth_command
 from articulens.errors import ArticulensError
 from articulens.pretraining import commands
 
@@ -30,6 +32,8 @@ app = typer.Typer(
 corpus_app = typer.Typer(help="Recordings of speech with articulation.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 add_corpus_commands(corpus_app)
+add_synth_command(corpus_app)
+add_predict_command(app)
 models_app = typer.Typer(help="Speech encoders: list them, train small ones.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
 for _command in (commands.train, commands.speech, commands.evaluate):
