@@ -326,12 +326,14 @@ seconds = [scores["seconds"].mean() for *_, scores in (ladder[0], ladder[-2], la
 print(
     f"Probes train on {seconds[0]:.0f} s of speech and silence in the published pipeline, on {seconds[1]:.0f} s in the "
     f"last step but one and on {seconds[2]:.0f} s in the last."
-    + (" Other speakers bring more speech than one has." if seconds[2] > seconds[1] else "")
+    + (" Other speakers bring more speech than one has oneself." if seconds[2] > seconds[1] else "")
 )
-leak = [by_step[step]["rolled"]["mean at chosen layer"].mean() for step in as_quoted.columns[[0, -1]]]
+rolled = {step: tables["rolled"]["mean at chosen layer"].mean() for step, tables in by_step.items()}
+told = dict.fromkeys([*list(rolled)[:2], list(rolled)[-1]])
 print(
-    f"Positions that do not go with the sound score {leak[0]:.3f} under the published pipeline and {leak[1]:.3f} at the "
-    "last step: what is above zero there was not read off the mouth."
+    "Rolled positions, which the sound cannot explain, score "
+    + ", ".join(f"{rolled[step]:.3f} ({step})" for step in told)
+    + ": what is above zero there was not read off the mouth."
 )
 gap = by_table["max"] - by_table["mean"]
 print(
