@@ -7,7 +7,7 @@ with Russian (5 men, 2 women). Nothing else about them is taken from a real pers
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,13 @@ def draw_speaker(index: int, seed: int) -> Speaker:
         alpha_accent=within(rng.beta(4, 2), 0.3, 1.0),
         seed=seed,
     )
+
+
+def nearer(speaker: Speaker, share: float) -> Speaker:
+    """Return the speaker with an anatomy only `share` (0 to 1) as far from the typical one of that sex."""
+    typical = vtl.default_anatomy() * (_FEMALE if speaker.sex == "f" else 1.0)
+    anatomy = typical + share * (np.array(speaker.anatomy) - typical)
+    return replace(speaker, anatomy=tuple(round(float(number), 4) for number in anatomy))
 
 
 def cohort(count: int, seed: int) -> tuple[Speaker, ...]:

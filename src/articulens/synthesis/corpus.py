@@ -21,7 +21,7 @@ from articulens.synthesis import store, vtl
 from articulens.synthesis.anatomy import Speaker, cohort
 from articulens.synthesis.design import design
 from articulens.synthesis.interventions import Intervention, parse
-from articulens.synthesis.render import Production, Prompt, SpeechProducer
+from articulens.synthesis.render import Production, Prompt, SpeechProducer, find_voice
 
 SEED = 2026
 _CHUNK = 24
@@ -90,11 +90,17 @@ def synthesise(
     title = "Synthetic Finnish-Russian articulatory speech" + (f" ({', '.join(map(str, changes))})" if changes else "")
     with atomic_write(root / "corpus.yaml", "w") as stream:
         stream.write(
-            f"name: {'bundled' if not changes else 'bundled-intervened'}\nlicence: CC0-1.0\n"
+            f"name: {_name(seed, hours is None and speakers == 18, bool(changes))}\nlicence: CC0-1.0\n"
             f"description: {title}, seed {seed}\n" + "card: CARD.md\n" * (root / "CARD.md").exists()
         )
     write_checksums(root)
     return root
+
+
+def _name(seed: int, bundled_layout: bool, changed: bool) -> str:
+    """Return the name of a corpus for titles and tables: it says that nobody was recorded."""
+    name = "bundled" if seed == SEED and bundled_layout else f"seed-{seed}"
+    return f"{name}-intervened (synthetic)" if changed else f"{name} (synthetic)"
 
 
 def resynthesise(utterance_id: str, *, seed: int = SEED, intervene: str = "") -> tuple[Production, Prompt]:
@@ -127,7 +133,7 @@ def resynthesise(utterance_id: str, *, seed: int = SEED, intervene: str = "") ->
 
 @functools.lru_cache(maxsize=1)
 def _producer(speaker: Speaker) -> SpeechProducer:
-    return SpeechProducer(speaker)
+    return find_voice(speaker)
 
 
 def _chunks(plan: list[tuple[Speaker, Prompt]]) -> list[tuple[Speaker, list[Prompt]]]:

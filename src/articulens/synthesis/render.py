@@ -13,7 +13,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from articulens.errors import ArticulensError
 from articulens.synthesis import vtl
 from articulens.synthesis.accent import apply_accent
-from articulens.synthesis.anatomy import Speaker
+from articulens.synthesis.anatomy import Speaker, nearer
 from articulens.synthesis.contacts import settle
 from articulens.synthesis.interventions import Intervention
 from articulens.synthesis.phonology import Segment, transcribe
@@ -198,3 +198,22 @@ def _at(tracks: Floats, times: NDArray[np.float64]) -> Floats:
     """Return `tracks` (samples, k) at 1 kHz read at `times` (s), linearly."""
     grid = np.arange(len(tracks)) / RATE_HZ
     return np.array([np.interp(times, grid, tracks[:, column]) for column in range(tracks.shape[1])]).T.copy()
+
+
+def find_voice(speaker: Speaker) -> SpeechProducer:
+    """Return a producer for `speaker`; a mouth that cannot be made to speak is moved towards the typical one.
+
+    Drawn anatomies now and then leave no room for some vowel. Such a mouth keeps three quarters of its distance from
+    the typical mouth of its sex, again and again until it speaks; ``producer.speaker`` has the anatomy that does.
+
+    Raises
+    ------
+    ArticulensError
+        When even a mouth near the typical one does not speak.
+    """
+    for step in range(7):
+        try:
+            return SpeechProducer(nearer(speaker, 0.75**step) if step else speaker)
+        except ArticulensError:
+            continue
+    return SpeechProducer(nearer(speaker, 0.75**7))
