@@ -71,7 +71,7 @@ def decimate(values: Array, factor: int) -> Array:
 
 
 def preprocess(trajectory: Trajectory, cutoff_hz: float = 20.0) -> Trajectory:
-    """Return the positions at about 50 Hz, as published but for the z-score, which :func:`standardise` does.
+    """Return the positions at about 50 Hz, as published but for the z-score by file (``TargetOptions.zscore``).
 
     Parameters
     ----------
@@ -104,12 +104,6 @@ def preprocess(trajectory: Trajectory, cutoff_hz: float = 20.0) -> Trajectory:
         trajectory.start_s,
         trajectory.source,
     )
-
-
-def standardise(values: Array) -> Array:
-    """Z-score every channel ``(samples, channels)`` by its own file; a channel that does not vary is divided by 1."""
-    spread = values.std(axis=0)
-    return (values - values.mean(axis=0)) / np.where(spread == 0, 1.0, spread)
 
 
 def index_times_s(trajectory: Trajectory, frames: int) -> Array:

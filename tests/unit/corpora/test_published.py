@@ -56,15 +56,6 @@ def test_decimation_is_a_windowed_sinc_over_a_world_of_zeros():
     np.testing.assert_allclose(published.decimate(values, factor), expected, atol=1e-9)
 
 
-def test_zscore_is_that_of_each_column():
-    values = movement(80, channels=3)
-    values[:, 1] = 5.0
-    z = published.standardise(values)
-    for j in (0, 2):
-        np.testing.assert_allclose(z[:, j], (values[:, j] - np.mean(values[:, j])) / np.std(values[:, j]))
-    assert (z[:, 1] == 0).all()
-
-
 @pytest.mark.parametrize(("rate_hz", "factor"), [(1250, 25), (250, 5), (200, 4), (145.65, 3), (100, 2)])
 def test_about_fifty_a_second(rate_hz, factor):
     assert published.decimation(rate_hz) == factor
@@ -101,6 +92,18 @@ def test_targets_are_the_published_ones(frames):
     shorter = min(frames, len(expected))
     assert keep.sum() == shorter and keep[:shorter].all()
     np.testing.assert_allclose(y, expected[:shorter], atol=1e-9)
+
+
+@pytest.mark.parametrize("resampling", ["exact", "published"])
+def test_zscore_is_that_of_each_column_and_a_still_one_is_zero(resampling):
+    values = movement()
+    values[:, 4] = 0.0
+    trajectory, times = Trajectory(values, TARGETS, 1250.0), np.arange(80) / 50
+    mm = TargetOptions(resampling=resampling).of(heard(trajectory), times)[1]
+    z = TargetOptions(resampling=resampling, zscore="file").of(heard(trajectory), times)[1]
+    for j in (0, 9):
+        np.testing.assert_allclose(z[:, j], (mm[:, j] - np.mean(mm[:, j])) / np.std(mm[:, j]))
+    assert (z[:, 4] == 0).all()
 
 
 def test_each_option_changes_what_it_says_and_nothing_else():
