@@ -111,4 +111,5 @@ def index_times_s(trajectory: Trajectory, frames: int) -> Array:
 
     Frame *i* of the encoder is centred 12.5 ms later (at 16 kHz), so that every pair is off by that much.
     """
-    return trajectory.start_s + np.arange(frames) * (decimation(trajectory.rate_hz) / trajectory.rate_hz)
+    step_s = decimation(trajectory.rate_hz) / trajectory.rate_hz
+    return np.asarray(trajectory.start_s + step_s * np.arange(frames), dtype=np.float64)
