@@ -173,8 +173,8 @@ def probe(
     frames: Annotated[str, typer.Option(help="all, or speech (needs labels).")] = "all",
     scale: Annotated[str, typer.Option(help="speaker (z-score by training speaker) or mm.")] = "speaker",
     pool: Annotated[
-        str, typer.Option(help="r over all held-out 'frames' of a speaker, or mean over 'splits'.")
-    ] = "frames",
+        str, typer.Option(help="Mean r over 'splits', or r over all held-out 'frames' of a speaker.")
+    ] = "splits",
     zscore: Annotated[str, typer.Option(help="none, or file (as published: uses test data).")] = "none",
     cutoff_hz: Annotated[float, typer.Option(help="Low-pass of the positions, Hz.")] = 20.0,
     rate_hz: Annotated[float | None, typer.Option(help="Positions a second, where the recipe's is not right.")] = None,

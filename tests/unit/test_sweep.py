@@ -90,7 +90,13 @@ def test_scores_are_those_of_the_frames(toy):
     corpus, encoder, design, store = toy
     frames, assign = frames_of(corpus, encoder), design.assign(corpus.to_frame())
     scores = evaluate(
-        store, open_protocol("loso_sentence"), LinearProbe(10.0), layers=["2"], scale="mm", experiment="E"
+        store,
+        open_protocol("loso_sentence"),
+        LinearProbe(10.0),
+        layers=["2"],
+        scale="mm",
+        pool="frames",
+        experiment="E",
     )
     assert list(scores.columns) == list(COLUMNS)
     for speaker in corpus.speakers:
@@ -122,7 +128,7 @@ def test_scores_are_those_of_the_frames(toy):
 def test_scaling_by_speaker_uses_nothing_of_the_test_speaker(toy):
     corpus, _, _, store = toy
     probe, protocol = LinearProbe(10.0), open_protocol("loso_sentence")
-    scores = evaluate(store, protocol, probe, layers=["1"])
+    scores = evaluate(store, protocol, probe, layers=["1"], pool="frames")
     # Change the held-out speaker's positions in mm: r stays, to the last digit.
     moments, victim = store.moments("1"), corpus.speakers[0]
     changed = [
@@ -146,7 +152,7 @@ def test_predictions_agree_with_scores(toy):
     probe, protocol = LinearProbe(PENALTIES, standardize=True), open_protocol("loso_sentence")
     predictions = list(predict(corpus, encoder, store, protocol, probe, layers=["0", "3"], progress=False))
     assert len(predictions) == 2 * len(corpus)
-    scores = evaluate(store, protocol, probe, layers=["3"])
+    scores = evaluate(store, protocol, probe, layers=["3"], pool="frames")
     for speaker in corpus.speakers:
         mine = [p for p in predictions if p.utterance.speaker == speaker and p.layer == "3"]
         p, y = np.concatenate([m.predicted for m in mine]), np.concatenate([m.measured for m in mine])

@@ -53,7 +53,7 @@ def ladder(
     """Score every rung for every speaker, with speaker and sentences held out.
 
     For each speaker and sentence fold the probe is trained on the other speakers' other sentences, calibrated on the
-    speaker's other sentences, and scored on the fold; a speaker's folds are pooled.
+    speaker's other sentences, and scored on the fold. r is the mean over the speaker's folds, RMSE is over all frames.
 
     Parameters
     ----------
@@ -74,6 +74,7 @@ def ladder(
     table, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
     speakers, folds = table["speaker"].to_numpy(), table["sentence_fold"].to_numpy()
     total: dict[tuple[str, str], Agreement] = {}
+    fold_r: dict[tuple[str, str], list[Array]] = {}
     for split, fitted in fit_splits(table, moments, protocol, probe, inner_folds=inner_folds):
         (test,) = np.flatnonzero(split.test)
         own = np.flatnonzero((speakers == speakers[test]) & (folds != folds[test]))
@@ -88,8 +89,10 @@ def ladder(
             key = (rung, str(speakers[test]))
             part = Agreement.of(*weights[rung], moments[test])
             total[key] = total[key] + part if key in total else part
+            fold_r.setdefault(key, []).append(part.r)
     rows: list[dict[str, Any]] = []
     for (rung, speaker), agreement in total.items():
+        r = np.mean(fold_r[rung, speaker], axis=0)
         for j, (channel, reading) in enumerate(store.targets):
             sensor, axis = channel.split(".")
             rows.append(
@@ -100,7 +103,7 @@ def ladder(
                     "axis": axis,
                     "target": reading,
                     "n_frames": agreement.n,
-                    "r": float(agreement.r[j]),
+                    "r": float(r[j]),
                     "rmse_mm": float(agreement.rmse[j]),
                 }
             )

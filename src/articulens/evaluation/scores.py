@@ -54,7 +54,7 @@ def evaluate(
     by: Sequence[str] | Sequence[Sequence[str]] = (),
     layers: Sequence[str] | None = None,
     scale: str = "speaker",
-    pool: str = "frames",
+    pool: str = "splits",
     inner_folds: int = 3,
     experiment: str = "",
 ) -> pd.DataFrame:
@@ -78,10 +78,11 @@ def evaluate(
         fitting, and predictions are given in mm by the means of those over the training speakers, so that nothing
         of the test speaker is used. ``"mm"``: targets as they are.
     pool
-        Where several splits test one speaker: ``"frames"`` takes r over all of the speaker's held-out frames, each
-        predicted by the probe that has not seen it; ``"splits"`` takes the mean of the r of each split. The first
-        also asks the probe to know how far apart the splits lie, which it cannot where coils shifted or were glued
-        anew between them.
+        Where several splits test one speaker: ``"splits"`` takes the mean of the r of each split; ``"frames"`` takes
+        r over all of the speaker's held-out frames, each predicted by the probe that has not seen it. The second
+        also asks the probe to know how far apart the splits lie. It cannot where coils shifted between them, and it
+        is biased downwards where splits share a speaker: a cautious probe predicts the mean of its training frames,
+        which is low just where the held-out frames are high.
     inner_folds
         At most so many inner folds choose the penalty; the groups a protocol names (speakers, say) are dealt into
         them whole. Each costs one eigendecomposition a split.
