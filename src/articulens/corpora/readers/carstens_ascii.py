@@ -108,7 +108,7 @@ def _read_table(path: Path, needed: set[str]) -> dict[str, NDArray[np.float64]]:
         return dict.fromkeys(names, np.empty(0))
     # A byte order mark would be part of the first name.
     content = content.removeprefix(b"\xef\xbb\xbf")
-    return read_columns(content, path, separator=separator, names=names, needed=needed, skip=skipped + headed)
+    return read_columns(content, path, separator=separator, names=names, needed=needed, headed=headed)
 
 
 def _is_number(cell: str) -> bool:

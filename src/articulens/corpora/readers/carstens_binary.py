@@ -31,7 +31,7 @@ from articulens.errors import ArticulensError
 AG501_RATES_HZ = (250.0, 1250.0)
 MAX_SOCKETS = 24
 _MAGIC = re.compile(rb"AG50xDATA_V00[123]\r?\n([0-9]{8})\r?\n")
-_BLOCK = 1 << 18  # bytes read at once: a block and what is made of it stay in the processor's cache
+_BLOCK = 1 << 20  # bytes read at once: a block and what is made of it stay in the processor's cache
 
 
 def read(
@@ -87,7 +87,7 @@ def read(
                     f"({', '.join(str(s) for s in channels.values())}); correct 'channels' in the recipe."
                 )
             stream.seek(start)
-            head = np.frombuffer(stream.read(min(size - start, 32768)), dtype="<f4")
+            head = np.frombuffer(stream.read(min(size - start, 1 << 15)), dtype="<f4")
             check_width(head, width, range(7, 7 * MAX_SOCKETS + 1, 7), path)
             if start > 100 and not head[:width].any():
                 raise ArticulensError(

@@ -33,7 +33,7 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     ArticulensError
         When another width fits five times better.
     """
-    sample = np.nan_to_num(values[: max(8192, 4 * width)].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    sample = np.nan_to_num(values[: max(2048, 4 * width)].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
 
     def roughness(step: int) -> float:
         # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.

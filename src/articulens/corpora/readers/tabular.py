@@ -188,7 +188,7 @@ def _read_csv(path: Path) -> dict[str, NDArray[np.float64]]:
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
     if len(content.split(None, 1)) < 2:
         return {}
-    return read_columns(content, path, separator=separator, names=names, needed=set(names), skip=1)
+    return read_columns(content, path, separator=separator, names=names, needed=set(names), headed=True)
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:

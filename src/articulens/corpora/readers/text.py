@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from articulens.errors import ArticulensError
 
 
 def read_columns(
-    content: bytes, path: Path, *, separator: str, names: Sequence[str], needed: Collection[str], skip: int
+    content: bytes, path: Path, *, separator: str, names: Sequence[str], needed: Collection[str], headed: bool
 ) -> dict[str, NDArray[np.float64]]:
     """Return the needed columns of a table as numbers; what is no number is NaN.
 
@@ -30,8 +31,8 @@ def read_columns(
         What the columns are called, all of them.
     needed : collection of str
         Which of them to return.
-    skip : int
-        Lines before the first sample.
+    headed : bool
+        Whether the first line that is not blank holds names, and no sample.
 
     Raises
     ------
@@ -42,21 +43,21 @@ def read_columns(
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ArticulensError(f"{path}: column {twice} is there more than once; export the positions again.")
-    _check_cells(content, path, separator, len(names), skip)
+    _check_cells(content, path, separator, len(names))
     wanted = [i for i, name in enumerate(names) if name in needed]
     try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            sep=separator,
-            header=None,
-            names=[names[i] for i in wanted],
-            usecols=wanted,
-            skiprows=skip,
-            index_col=False,
-            low_memory=False,
-            skipinitialspace=True,
-            encoding_errors="replace",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns that hold words are numbers below
+            table = pd.read_csv(
+                io.BytesIO(content),
+                sep=separator,
+                header=0 if headed else None,
+                names=[names[i] for i in wanted],
+                usecols=wanted,
+                index_col=False,
+                # Blanks before a number do not matter; after a comma they would be part of a word such as NaN.
+                skipinitialspace=separator == ",",
+            )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).strip().rstrip(".").splitlines()[-1]
         raise ArticulensError(
@@ -77,15 +78,14 @@ def read_columns(
     return columns
 
 
-def _check_cells(content: bytes, path: Path, separator: str, cells: int, skip: int) -> None:
+def _check_cells(content: bytes, path: Path, separator: str, cells: int) -> None:
     if len(separator) == 1:
         byte = separator.encode()
-        body = content.strip(b"\r\n")
-        lines = body.count(b"\n") + 1
-        if body.count(byte) in (lines * (cells - 1), lines * cells):
+        lines = content.count(b"\n") + (not content.endswith(b"\n"))
+        if content.count(byte) in (lines * (cells - 1), lines * cells):
             return
     for number, line in enumerate(content.splitlines(), start=1):
-        if number <= skip or not line.strip():
+        if not line.strip(b"\r\n "):
             continue
         found = line.split(byte) if len(separator) == 1 else line.split()
         if len(found) == cells + 1 and not found[-1].strip():
