@@ -27,9 +27,25 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-models: list = ["wav2vec2-tiny@random"]  # encoders to compare
+models: list = [
+    "tiny-english",
+    "tiny-multi",
+    "tiny-multi-other",
+    "tiny-multi-fi",
+    "tiny-multi-ru",
+    "tiny-ssl",
+    "tiny-multi@random",
+]  # encoders to compare
 references: list = ["logmel", "logmel+6", "mfcc"]  # baselines with one layer
-pairs: list = []  # named comparisons, each [a, b] for a minus b; empty compares every model with every reference
+pairs: list = [
+    ["tiny-multi", "tiny-english"],
+    ["tiny-multi", "tiny-multi-other"],
+    ["tiny-multi-fi", "tiny-multi"],
+    ["tiny-multi-ru", "tiny-multi"],
+    ["tiny-multi", "tiny-multi@random"],
+    ["tiny-multi", "logmel+6"],
+    ["tiny-ssl", "logmel+6"],
+]  # named comparisons, each [a, b] for a minus b; empty compares every model with every reference
 protocol: str = "loso_sentence"  # who trains and who tests
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of sentences
@@ -48,7 +64,7 @@ from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
 from articulens.evaluation.comparison import at_chosen_layer, compare
-from articulens.evaluation.inference import per_speaker, summarise
+from articulens.evaluation.inference import interval_words, per_speaker, summarise
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import evaluate, write_scores
 from articulens.figures import layer_profile, speaker_dots
@@ -75,6 +91,9 @@ pd.DataFrame({name: {"layers": len(e.layers), "dimensions": e.width} for name, e
 # training data. `by` keeps the languages apart, for a model may be at home in one of them.
 
 # %%
+if len(recordings.speakers) < 2 and protocol.startswith("lo"):
+    print(f"Not shown: {protocol} needs a second speaker; the held-out sentences of the one speaker are scored.")
+    protocol = "sentence"
 chosen = open_protocol(protocol)
 design = CellDesign.for_protocols([chosen], ["language"], folds=folds, seed=seed)
 options = TargetOptions(frames=frames, seed=seed)
@@ -152,7 +171,7 @@ def verdict(row: pd.Series) -> str:
 for _, row in differences.iterrows():
     print(
         f"{row['a']} minus {row['b']}: {row['difference']:+.3f} "
-        f"(95 % {row['low']:+.3f} to {row['high']:+.3f}, p in the family {row['p_family']:.4f}): {verdict(row)}."
+        f"({interval_words(row['low'], row['high'], signed=True)}, p in the family {row['p_family']:.4f}): {verdict(row)}."
     )
 top = at_best.groupby("model")["r"].mean().sort_values()
 print(

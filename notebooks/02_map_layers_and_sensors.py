@@ -28,8 +28,8 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-models: list = ["logmel", "mfcc", "wav2vec2-tiny@random"]  # encoders to hear it with
-focus: str = "wav2vec2-tiny@random"  # the encoder whose map is drawn, one of models
+models: list = ["logmel", "mfcc", "tiny-multi", "tiny-multi@random"]  # encoders to hear it with
+focus: str = "tiny-multi"  # the encoder whose map is drawn, one of models
 protocol: str = "loso_sentence"  # who trains and who tests in the map
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of sentences and frames
@@ -47,7 +47,7 @@ import pandas as pd
 from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
-from articulens.evaluation.inference import summarise
+from articulens.evaluation.inference import interval_words, summarise
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import evaluate, write_scores
 from articulens.figures import layer_profile, layer_sensor_heatmap
@@ -104,6 +104,9 @@ for name, encoder in encoders.items():
 # sound: what a probe scores on them, it scores without listening.
 
 # %%
+if len(recordings.speakers) < 2 and protocol.startswith("lo"):
+    print(f"Not shown: {protocol} needs a second speaker; the map is that of held-out sentences.")
+    protocol = "sentence"
 protocols = {name: open_protocol(name) for name in dict.fromkeys(["frame_shuffled", "sentence", protocol])}
 design = CellDesign.for_protocols(protocols.values(), folds=folds, seed=seed)
 options = TargetOptions(frames=frames, readings=("measured", "rolled"), seed=seed)
@@ -174,7 +177,7 @@ def best(rows: pd.DataFrame) -> pd.Series:
 
 
 def words(row: pd.Series) -> str:
-    return f"{row['mean']:.3f} (95 % over speakers: {row['low']:.3f} to {row['high']:.3f})"
+    return f"{row['mean']:.3f} ({interval_words(row['low'], row['high'])})"
 
 
 of_map = summary[summary["protocol"] == protocol]

@@ -27,7 +27,7 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+model: str = "tiny-multi"  # encoder to hear it with
 layer: str = ""  # layer to read, empty means the middle one
 speakers: list = []  # only these speakers, empty means those with enough speech
 seconds: list = [1, 2, 3, 5, 10, 20, 30, 60, 120]  # training sizes

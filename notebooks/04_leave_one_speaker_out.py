@@ -26,7 +26,7 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+model: str = "tiny-multi"  # encoder to hear it with
 layer: str = ""  # layer to read, empty means the one best for the other speakers
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of sentences
@@ -47,7 +47,7 @@ from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
 from articulens.evaluation.calibration import RUNGS, ladder
 from articulens.evaluation.comparison import at_chosen_layer, compare
-from articulens.evaluation.inference import summarise
+from articulens.evaluation.inference import interval_words, summarise
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import evaluate, write_scores
 from articulens.figures import grid_heatmap, speaker_dots
@@ -133,12 +133,12 @@ speaker_dots(means, category="rung", value="rmse_mm", label="RMSE (mm), mean ove
 
 # %%
 for _, row in summarise(scores.merge(at_best[["protocol", "speaker", "layer"]]), ["protocol"]).iterrows():
-    print(f"{row['protocol']}: mean r {row['mean']:.3f} (95 % over speakers {row['low']:.3f} to {row['high']:.3f}).")
+    print(f"{row['protocol']}: mean r {row['mean']:.3f} ({interval_words(row['low'], row['high'])}).")
 if {"loso", "loso_sentence"} <= set(shown):
     d = compare(at_best, [("loso", "loso_sentence")], column="protocol").iloc[0]
     print(
         f"Having heard the sentences from others is worth {d['difference']:+.3f} "
-        f"(95 % {d['low']:+.3f} to {d['high']:+.3f})."
+        f"({interval_words(d['low'], d['high'], signed=True)})."
     )
 if len(means):
     error = means.groupby("rung")["rmse_mm"].mean()

@@ -27,7 +27,7 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+model: str = "tiny-multi"  # encoder to hear it with
 layer: str = ""  # layer to read, empty means the one best for the other speakers
 margin: float = 0.05  # r within which two conditions count as equal, stated before looking
 speakers: list = []  # only these speakers, empty means all
@@ -48,7 +48,7 @@ from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
 from articulens.evaluation.comparison import at_chosen_layer
-from articulens.evaluation.inference import equivalence, paired_difference, per_speaker
+from articulens.evaluation.inference import equivalence, interval_words, paired_difference, per_speaker
 from articulens.evaluation.matching import coverage, matched_tasks
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import COLUMNS, evaluate, write_scores
@@ -208,7 +208,7 @@ for _, row in verdicts.iterrows():
     words = "equivalent" if row["equivalent"] else "not shown to be equivalent"
     print(
         f"{row['comparison']}, {row['group']} ({row['speakers']} speakers): {row['difference']:+.3f} "
-        f"(95 % {row['low 95']:+.3f} to {row['high 95']:+.3f}); {words} within ±{margin} "
+        f"({interval_words(row['low 95'], row['high 95'], signed=True)}); {words} within ±{margin} "
         f"(p {row['p equivalence']:.3f})."
     )
 for name, part in tasks.groupby("selection"):
@@ -218,7 +218,7 @@ if len(languages):
     per = languages.groupby("speaker")[["other language only", "both languages"]].mean()
     d = paired_difference(per["other language only"], per["both languages"], seed=seed)
     print(
-        f"A language that was never in training costs {d.mean:+.3f} (95 % {d.low:+.3f} to {d.high:+.3f}); part of "
+        f"A language that was never in training costs {d.mean:+.3f} ({interval_words(d.low, d.high, signed=True)}); part of "
         "that is that there is less to train on, and that the sentences of the other protocol were held out too."
     )
 if not len(verdicts):

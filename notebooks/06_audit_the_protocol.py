@@ -29,7 +29,7 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-model: str = "wav2vec2-tiny@random"  # encoder to hear it with
+model: str = "tiny-multi"  # encoder to hear it with
 pipeline: str = "published"  # whose map of layers and sensors is drawn, published or honest
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of frames and of sentences

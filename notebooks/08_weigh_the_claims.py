@@ -25,9 +25,9 @@
 
 # %% tags=["parameters"]
 results: str = "../cache/results"  # folder of the tables that the chapters left
-multilingual: str = "wav2vec2-tiny@random"  # a model of chapter 1 that heard more languages
-monolingual: str = "logmel"  # what it is compared with
-middle_of: str = "wav2vec2-tiny@random"  # a model of chapter 1 with several layers
+multilingual: str = "tiny-multi"  # a model of chapter 1 that heard more languages
+monolingual: str = "tiny-english"  # what it is compared with
+middle_of: str = "tiny-multi"  # a model of chapter 1 with several layers
 margin: float = 0.05  # r within which two protocols count as equal, stated before looking
 picture: str = "../book/executed/verdicts.svg"  # where the figure of the front page goes
 
@@ -38,7 +38,7 @@ import pandas as pd
 from myst_nb import glue
 
 from articulens.evaluation.comparison import at_chosen_layer, compare
-from articulens.evaluation.inference import equivalence, paired_difference, peak_interval, per_speaker
+from articulens.evaluation.inference import equivalence, interval_words, paired_difference, peak_interval, per_speaker
 from articulens.evaluation.learning import seconds_to_plateau
 from articulens.evaluation.scores import read_scores
 from articulens.figures import layer_profile
@@ -69,7 +69,7 @@ if "01" in tables and {multilingual, monolingual} <= set(tables["01"]["model"]):
     d = compare(at_chosen_layer(e1), [(multilingual, monolingual)]).iloc[0]
     verdict = "holds here" if d["low"] > 0 else "the other way round" if d["high"] < 0 else "not shown"
     judge("E1", claim, rule, verdict, f"{multilingual} minus {monolingual}: {d['difference']:+.3f} "
-          f"(95 % over speakers {d['low']:+.3f} to {d['high']:+.3f})")  # fmt: skip
+          f"({interval_words(d['low'], d['high'], signed=True)})")  # fmt: skip
 else:
     judge("E1", claim, rule, "not shown", "the two models were not compared")
 
@@ -128,7 +128,7 @@ if "04" in tables and protocols <= set(tables["04"]["protocol"]):
     good = d.low > -margin
     judge("E4", claim, rule, "holds here" if good else "partly" if zero.low > 0 else "not shown",
           f"unknown speaker {wide['loso_sentence'].mean():.3f}, known speaker {wide['sentence'].mean():.3f}, difference "
-          f"{d.mean:+.3f} (95 % {d.low:+.3f} to {d.high:+.3f}); a known speaker's probe has that speaker's speech only")  # fmt: skip
+          f"{d.mean:+.3f} ({interval_words(d.low, d.high, signed=True)}); a known speaker's probe has that speaker's speech only")  # fmt: skip
 else:
     judge("E4", claim, rule, "not shown", "nobody could be left out")
 

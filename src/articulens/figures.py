@@ -151,6 +151,8 @@ def speaker_dots(
     title, label
         Above the figure, and under the axis.
     """
+    if not len(table):
+        return _nothing(title)
     categories = _order(table[category])
     groups = _order(table[group]) if group else [None]
     with mpl.rc_context(STYLE):
@@ -217,6 +219,8 @@ def learning_curves(curves: pd.DataFrame, *, by: str = "probe", mark: float | No
 
 def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "r", title: str = "") -> Figure:
     """Draw the mean of `value` for each pair of `rows` and `columns`; pairs that do not occur stay empty."""
+    if not len(table):
+        return _nothing(title)
     grid = table.groupby([rows, columns], sort=False)[value].mean().unstack(columns)
     grid = grid.loc[_order(table[rows]), _order(table[columns])]
     with mpl.rc_context(STYLE):
@@ -244,6 +248,15 @@ def canvas(height: float) -> tuple[Figure, Axes]:
     """Return an empty figure as wide as a page and `height` inches high, and its axes."""
     figure = PageFigure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots()
+
+
+def _nothing(title: str) -> Figure:
+    """Return a figure that says that there is nothing to draw, so that a page keeps its place for it."""
+    figure, axes = canvas(1.0)
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=10)
+    axes.text(0.5, 0.5, "nothing to show: see the text above", ha="center", va="center", color="0.3")
+    return figure
 
 
 def _order(names: pd.Series) -> list[str]:

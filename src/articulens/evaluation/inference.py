@@ -57,6 +57,14 @@ def speaker_interval(
     return float(mean - high * error), float(mean - low * error)
 
 
+def interval_words(low: float, high: float, *, signed: bool = False, level: int = 95) -> str:
+    """Return an interval as prose: ``"95 % over speakers 0.412 to 0.467"``, or that there are too few speakers."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "too few speakers for an interval"
+    sign = "+" if signed else ""
+    return f"{level} % over speakers {low:{sign}.3f} to {high:{sign}.3f}"
+
+
 def cluster_interval(
     values: npt.ArrayLike, speakers: npt.ArrayLike, *, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:

@@ -22,7 +22,7 @@ def check_executed(paths: Iterable[Path]) -> None:
     Raises
     ------
     ArticulensError
-        For an error output, a figure without alt text, an output above 300 kB or a notebook above 1 MB.
+        For an error output, a figure without alt text or alt text without a figure, an output above 300 kB or a notebook above 1 MB.
     """
     _raise([problem for path in paths for problem in notebook_problems(path)])
 
@@ -48,6 +48,8 @@ def notebook_problems(path: Path) -> list[str]:
                 f"{where}: shows {len(images)} figures, but alt text and name are for one; "
                 "show one a cell, and close a pyplot figure that is also returned"
             )
+        if not images and "image" in cell.metadata.get("mystnb", {}):
+            problems.append(f"{where}: has alt text but shows no figure; let the figure be the cell's last value")
         if images and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
             problems.append(f'{where}: shows a figure without alt text; add mystnb={{"image": {{"alt": "..."}}}}')
     return problems

@@ -9,6 +9,7 @@ from articulens.evaluation.inference import (
     cluster_interval,
     equivalence,
     fisher_mean,
+    interval_words,
     paired_difference,
     peak_interval,
     sign_flip,
@@ -92,3 +93,9 @@ def test_what_cannot_be_tested_is_said():
         sign_flip(np.ones((1, 3)))
     with pytest.raises(ArticulensError, match="positive margin"):
         equivalence([0.1, 0.2], [0.1, 0.1], 0.0)
+
+
+def test_an_interval_in_words_is_never_nan():
+    assert interval_words(0.1, 0.25) == "95 % over speakers 0.100 to 0.250"
+    assert interval_words(-0.1, 0.25, signed=True) == "95 % over speakers -0.100 to +0.250"
+    assert interval_words(float("nan"), 0.2) == "too few speakers for an interval"

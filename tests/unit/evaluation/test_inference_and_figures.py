@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from articulens.evaluation.inference import speaker_interval, summarise
-from articulens.figures import layer_profile, layer_sensor_heatmap
+from articulens.figures import grid_heatmap, layer_profile, layer_sensor_heatmap, learning_curves, speaker_dots
 
 matplotlib.use("agg")
 
@@ -77,3 +77,31 @@ def test_a_notebook_can_show_a_figure_that_pyplot_has_never_seen():
     formatter.active_types = ["text/plain", "image/png"]
     shown, _ = formatter.format(layer_profile(scores()))
     assert shown["image/png"].startswith(b"\x89PNG") and len(shown["image/png"]) < 200_000
+
+
+def test_an_empty_table_is_drawn_as_such():
+    empty = scores(1).head(0)
+    for figure in (speaker_dots(empty, category="model"), grid_heatmap(empty, rows="speaker", columns="layer")):
+        assert "nothing to show" in figure.axes[0].texts[0].get_text()
+
+
+def test_dots_show_every_speaker_and_the_mean():
+    table = pd.DataFrame({"model": ["a"] * 5 + ["b"] * 5, "speaker": list("vwxyz") * 2, "r": np.linspace(0.1, 1, 10)})
+    axes = speaker_dots(table, category="model").axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), table.r[:5])
+    np.testing.assert_allclose(axes.lines[2].get_xdata(), [table.r[:5].mean()])
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_curves_average_only_sizes_that_all_have():
+    curves = pd.DataFrame(
+        [
+            {"probe": "ridge", "speaker": s, "draw": 0, "seconds": t, "r": t / 10 + (s == "b")}
+            for s, sizes in (("a", (1, 2, 4)), ("b", (1, 2)))
+            for t in sizes
+        ]
+    )
+    axes = learning_curves(curves, mark=2.0).axes[0]
+    mean = next(line for line in axes.lines if line.get_label() == "ridge")
+    np.testing.assert_allclose(mean.get_xdata(), [1, 2])
+    np.testing.assert_allclose(mean.get_ydata(), [0.6, 0.7])
