@@ -69,11 +69,21 @@ def verify_checksums(root: str | os.PathLike[str]) -> int:
 
 
 def list_files(root: Path) -> list[str]:
-    """Return the paths of all files below `root`, relative with ``/``, sorted; hidden ones are left out."""
+    """Return the paths of all files below `root`, relative with ``/``, sorted; hidden ones are left out.
+
+    Raises
+    ------
+    ArticulensError
+        When a folder below is a link that leads out of `root`. One that stays within is passed over: what it points
+        to is found at its own place.
+    """
     names = []
-    for folder, subfolders, files in os.walk(root, followlinks=True):
+    for folder, subfolders, files in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         relative = Path(folder).relative_to(root)
+        for name in subfolders:
+            if os.path.islink(os.path.join(folder, name)):
+                inside(root, str(relative / name), str(root))
         names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
     return sorted(names)
 

@@ -62,7 +62,7 @@ def find_utterances(root: Path, recipe: Recipe) -> tuple[list[Utterance], list[s
 
 
 def _manifest_rows(root: Path, recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
-    path = root / recipe["manifest"]
+    path = inside(root, recipe["manifest"], recipe.source)
     for number, row in enumerate(read_manifest(path), start=2):
         stem = row.get("positions", "").rsplit("/", 1)[-1].rsplit(".", 1)[0]
         yield f"{path} row {number}", {"stem": stem, **row}

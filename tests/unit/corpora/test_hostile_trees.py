@@ -41,6 +41,21 @@ def test_patterns_do_not_follow_links_out(frost_root):
     assert len(rest) == 5 and "leads out of the folder" in rest.skipped[0]
 
 
+def test_links_to_folders_outside_are_not_walked(frost_root):
+    (frost_root / "everything").symlink_to("/")
+    with pytest.raises(ArticulensError, match="'everything' leads out of the folder"):
+        open_corpus(f"frost:{frost_root}")
+    (frost_root / "everything").unlink()
+    (frost_root / "again").symlink_to(frost_root)
+    assert len(open_corpus(f"frost:{frost_root}")) == 6
+
+
+def test_a_folder_s_own_recipe_cannot_lead_out(tabular_root):
+    (tabular_root / "corpus.yaml").write_text("manifest: ../../../etc/passwd\n")
+    with pytest.raises(ArticulensError, match="leads out of the folder"):
+        open_corpus(f"tabular:{tabular_root}")
+
+
 def test_links_within_the_folder_and_to_the_folder_are_welcome(tabular_root, tmp_path):
     (tabular_root / "positions" / "copy.parquet").symlink_to(tabular_root / "positions" / "anna_fi_1.parquet")
     manifest = tabular_root / "manifest.csv"
