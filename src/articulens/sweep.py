@@ -83,6 +83,8 @@ def sweep(
                 bar.heard(states.times_s[-1])
             store.add(speaker, *cells.result(speaker), skipped)
             bar.speaker_done()
+    if store.skipped and not skip_bad:  # an earlier run was allowed to leave them out, this one is not
+        raise ArticulensError(f"{store.skipped[0]['reason']} An earlier run left it out: {store.folder}.")
     return store
 
 

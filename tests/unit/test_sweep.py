@@ -265,6 +265,9 @@ def test_a_bad_utterance_ends_the_run_or_is_skipped_and_listed(toy_copy, tmp_pat
     assert [row["id"] for row in store.skipped] == ["S1_fi_00", "S2_ru_01"]
     assert "S1_fi_00.flac" in store.skipped[0]["reason"]
     assert store.cells.speaker.tolist() == ["S0", "S1", "S2"]
+    # What a lenient run left out does not slip into a strict one.
+    with pytest.raises(ArticulensError, match=r"S1_fi_00\.flac.*An earlier run left it out"):
+        sweep(corpus, encoder, design, out=tmp_path / "out", progress=False)
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(toy_copy, tmp_path, monkeypatch):
