@@ -34,7 +34,6 @@ SMALL: dict[str, Any] = {
     "layerdrop": 0.0,
     "mask_time_prob": 0.0,
 }
-_TEACHER = "distilled from Whisper tiny.en"
 
 
 def _small(
@@ -46,7 +45,7 @@ def _small(
     *,
     fine_tuned: str = "",
     base: str | None = None,
-    licence: str = "MIT",
+    distilled: bool = False,
     **architecture: Any,
 ) -> Model:
     return Model(
@@ -54,12 +53,12 @@ def _small(
         label=name,
         hub_id=None,
         revision=None,
-        licence=licence,
+        licence="MIT",
         base_model=base,
-        languages=languages,
+        languages=languages + "; teacher: Whisper tiny.en" * distilled,
         hours=hours,
-        finnish="yes" if "fi" in heard else "no",
-        russian="yes" if "ru" in heard else "no",
+        finnish="yes" if "fi" in heard.split() else "no",
+        russian="yes" if "ru" in heard.split() else "no",
         fine_tuned=fine_tuned,
         do_normalize=True,
         architecture=SMALL | architecture,
@@ -67,7 +66,60 @@ def _small(
     )
 
 
-BUNDLED: tuple[Model, ...] = ()
+BUNDLED: tuple[Model, ...] = (
+    _small(
+        "tiny-english",
+        "English (LibriSpeech)",
+        1.09,
+        "en",
+        "bc022c776b9de8e3c5b6f649759ca12d072c05bc89c31b19d65743eb6a20f46d",
+        distilled=True,
+    ),
+    _small(
+        "tiny-multi",
+        "English (LibriSpeech); synthetic Finnish and Russian",
+        1.74,
+        "en fi ru",
+        "64db601c0a7330821c6fa3f30957fe3bb17cd263e346d829e5cbdf466c385cbb",
+        distilled=True,
+    ),
+    _small(
+        "tiny-multi-other",
+        "English (LibriSpeech); synthetic German, Spanish, French, Italian, Swedish, Turkish",
+        1.56,
+        "en de es fr it sv tr",
+        "9610bcf0e8ad35f8964879bf5338f6416e186a6ebf74335eb4016300dcaedb9c",
+        distilled=True,
+    ),
+    _small(
+        "tiny-multi-ru",
+        "those of tiny-multi, then synthetic Russian",
+        1.74,
+        "en fi ru",
+        "dba22163787ac45814d784cf284156d903fa7e7df5d057aee506ad3c545fac2c",
+        base="tiny-multi",
+        fine_tuned="CTC, phones of synthetic Russian, 0.27 h",
+        distilled=True,
+    ),
+    _small(
+        "tiny-multi-fi",
+        "those of tiny-multi, then synthetic Finnish",
+        1.74,
+        "en fi ru",
+        "02d057f50ad10220242a75ad0ea42cf6fe5f1b7cb0c2d627475bc1f3ebf44041",
+        base="tiny-multi",
+        fine_tuned="CTC, phones of synthetic Finnish, 0.38 h",
+        distilled=True,
+    ),
+    _small(
+        "tiny-ssl",
+        "English (LibriSpeech)",
+        1.09,
+        "en",
+        "8f2feb46ad03bb7f91b8027b3d0ac1d52ded4a81703e4630801e4421c57b02cb",
+        mask_time_prob=0.05,
+    ),
+)
 
 
 def models_folder() -> Path:

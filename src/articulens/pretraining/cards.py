@@ -47,7 +47,11 @@ def card(facts: dict[str, Any], evaluation: pd.DataFrame | None = None) -> str:
 def _made(facts: dict[str, Any]) -> str:
     config = facts["config"]
     architecture = config["architecture"]
-    base = f"the bundled `{facts['base']['name']}` (SHA-256 {facts['base']['sha256'][:12]}…)" if facts["base"] else ""
+    base = (
+        f"`{facts['base']['name']}` (SHA-256 {facts['base']['sha256'][:12]}…; its own training comes on top)"
+        if facts["base"]
+        else ""
+    )
     lines = [
         f"* Architecture: HuBERT, {architecture['num_hidden_layers']} blocks of width {architecture['hidden_size']}, "
         f"convolutions of {architecture['conv_dim'][0]} to {architecture['conv_dim'][-1]} channels, "

@@ -30,6 +30,7 @@ from articulens.encoders.base import Encoder
 from articulens.evaluation.inference import speaker_interval, summarise
 from articulens.evaluation.protocols import Protocol, open_protocol
 from articulens.evaluation.scores import evaluate, read_scores, write_scores
+from articulens.files import atomic_write, sha256_text
 from articulens.probes.linear import LinearProbe
 from articulens.sweep import sweep
 from articulens.targets import TargetOptions
@@ -140,6 +141,18 @@ def phone_accuracy(corpus: Corpus, encoder: Encoder, layer: str, *, folds: int =
     return pd.Series(right).sort_index()
 
 
+def _phones(corpus: Corpus, model: str, layer: str, cache: Path) -> pd.Series:
+    """Return `phone_accuracy`, from an earlier run where there was one."""
+    encoder = open_encoder(model, device="cpu")
+    key = sha256_text([corpus.fingerprint(), encoder.fingerprint, layer])[:12]
+    path = cache / f"phones-{model}-{key}.csv"
+    if not path.exists():
+        told = phone_accuracy(corpus, encoder, layer)
+        with atomic_write(path, "w") as stream:
+            told.rename("accuracy").to_csv(stream, index_label="speaker")
+    return pd.read_csv(path, index_col="speaker")["accuracy"]
+
+
 def phone_errors(corpus: Corpus, folder: Path, language: str) -> pd.Series:
     """Return, by speaker, the phone error rate of a fine-tuned model's own head on native speech of a language."""
     from articulens.pretraining.ctc import edit_distance, greedy
@@ -214,11 +227,11 @@ def report(
         for model, twin in zip(models, twins, strict=True):
             rows += differences(person, model, [*BASELINES, twin], "real articulation above")
         say("articulation on real recordings")
-    baseline = phone_accuracy(corpus, open_encoder("logmel+6", device="cpu"), "0")
+    baseline = _phones(corpus, "logmel+6", "0", cache)
     rows.append(_row("phones", "logmel+6", "0", "", baseline.mean(), *speaker_interval(baseline), len(baseline)))
     for model in models:
         layer = best_layer(scores, model)
-        told = phone_accuracy(corpus, open_encoder(model, device="cpu"), layer)
+        told = _phones(corpus, model, layer, cache)
         rows.append(_row("phones", model, layer, "", told.mean(), *speaker_interval(told), len(told)))
         gap = told - baseline
         rows.append(_row("phones above", model, layer, "logmel+6", gap.mean(), *speaker_interval(gap), len(gap)))

@@ -110,6 +110,8 @@ def train(
         objective = _objective(stage, index, groups, network, config, places, out, device)
         if index == progress.stage and "heads" in parts:
             objective.heads.load_state_dict(parts["heads"])
+        elif heads and heads["about"] == objective.about:  # the same is predicted as in the stage before
+            objective.heads.load_state_dict(heads["modules"].state_dict())
         objective.heads.to(device)
         run.stage(index, stage, objective, parts.pop("optimizer", None) if index == progress.stage else None)
         heads = {"modules": objective.heads, "about": objective.about}

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors import safe_open
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 
 from articulens.corpora.audio import read_audio
 from articulens.encoders import open_encoder
@@ -20,7 +22,7 @@ from articulens.encoders.base import FrameClock
 from articulens.errors import ArticulensError
 from articulens.pretraining.cards import write_card
 from articulens.pretraining.config import parse_config
-from articulens.pretraining.trainer import Places, schedule, train
+from articulens.pretraining.trainer import Places, _seed, schedule, train
 
 KILLED = """
 import json, os, signal, sys
@@ -126,3 +128,32 @@ def test_a_base_is_the_beginning(values, speech, tmp_path):
 def test_the_learning_rate_warms_up_and_falls_to_zero():
     rates = [schedule(step, 100) for step in range(100)]
     assert rates[9] == 1 == max(rates) and rates[0] == 0.1 and rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_fine_tuning_learns_the_phones_of_its_texts(values, tmp_path):
+    said = {"tuuli": "fi", "matto": "fi", "kissa": "fi"}
+    rows = ["file,source,language,speaker,text"]
+    rng = np.random.default_rng(0)
+    for k, (text, language) in enumerate(said.items()):
+        soundfile.write(tmp_path / f"{k}.flac", 0.1 * rng.normal(size=8_000 + 2_000 * k).clip(-9, 9), 16_000)
+        rows.append(f"{k}.flac,espeak,{language},v,{text}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows), "utf-8")
+    values |= {"speech": [{"source": "espeak", "languages": ["fi"]}]}
+    stage = {"objective": "ctc", "steps": 30, "batch": 3, "seconds": 2.0, "learning_rate": 1e-2}
+    values["stages"] = [stage | {"frozen_front_end": True}]
+    config = parse_config(values, "test")
+    model = train(config, Places(made=tmp_path), tmp_path / "out")
+    curve = files_of(model)["curve"]
+    assert curve[-1]["loss"] < 0.6 * curve[0]["loss"]
+    with safe_open(model / "heads.safetensors", "pt") as heads:
+        assert heads.metadata()["phones"].endswith("vocabulary: <blank> i k l m o sː t tː uː ɑ")
+        assert heads.get_tensor("phones.weight").shape == (11, 32)
+    torch.manual_seed(_seed(config.seed, 0, -1))
+    begun = AutoModel.from_config(AutoConfig.for_model(**config.architecture)).state_dict()
+    trained = AutoModel.from_pretrained(model).state_dict()
+    for name, tensor in begun.items():
+        same = torch.allclose(trained[name], tensor, rtol=0, atol=2e-3)
+        if name.startswith("feature_extractor"):
+            assert same, name
+        elif name == "feature_projection.projection.weight":
+            assert not same
