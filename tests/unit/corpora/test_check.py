@@ -249,3 +249,12 @@ defaults: {speaker: dfg91, language: de, condition: L1, task: T1, sentence: '{st
     assert {f.kind for f in report.findings} <= {"header", "length", "drift", "clipping"}
     turned = recordings("ssff-ag500-emu/tinyDfg91", recipe.replace("-posy", "+posy"), tmp_path)
     assert not turned.usable and "x looks flipped" in next(f.text for f in turned.findings if f.kind == "axes")
+
+
+@pytest.mark.slow
+def test_the_bundled_corpus_raises_no_alarm():
+    if not (Path(__file__).parents[3] / "data" / "bundled" / "manifest.csv").is_file():
+        pytest.skip("the bundled corpus is not there")
+    report = check(open_corpus("bundled"))
+    assert report.findings == []
+    assert all(abs(lags.speaker_s) < 0.02 for lags in report.lags.values())

@@ -118,6 +118,9 @@ def test_clock_printed_in_milliseconds(tmp_path):
     [
         ("", "the file is empty"),
         ("time_s,TT.x\n", "the table is empty"),
+        ("time_s,TT.x\r,TT.z\n0,1,2\n1,2,3\n", "no header of a table"),
+        ("time_s,TT.x,TT.x\n0,1,2\n1,2,3\n", r"column TT\.x is there more than once"),
+        ("time_s,TT.x,TT.z\n0,1,2\n1,2\n2,3,4\n", "line 3 has 2 cells, expected 3"),
         ("time_s,TT.x\n0,1\n", "1 samples of positions"),
         ("time_s,foo,bar\n0,1,2\n1,2,3\n", r"none of the columns .* found foo, bar"),
         ("time_s,TT.x\n0,1\n0.01,2\n0.5,3\n0.51,4\n", r"not regular \(0.01 s in row 2"),

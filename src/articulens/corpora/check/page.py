@@ -81,7 +81,7 @@ def _postures(report: Report) -> Figure:
             if np.isfinite(x * z).any():
                 label = speaker if sensor == sensors[0] else None
                 axes.plot(x, z, ".", color=f"C{i % 10}", alpha=0.6, label=label)
-                axes.annotate(sensor, (np.nanmean(x), np.nanmean(z)), xytext=(4, 4), textcoords="offset points")
+                axes.annotate(sensor, (np.nanmedian(x), np.nanmedian(z)), xytext=(4, 4), textcoords="offset points")
     axes.set(xlabel="x, mm (forwards)", ylabel="z, mm (upwards)", aspect="equal")
     if axes.has_data() and len(report.lags) <= 12:
         axes.legend(fontsize="small")

@@ -185,7 +185,12 @@ def _read_csv(path: Path) -> dict[str, NDArray[np.float64]]:
     separator = "\t" if path.suffix == ".tsv" else ","
     content = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
     header = content.split(b"\n", 1)[0].decode("utf-8", errors="replace").rstrip("\r")
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    except csv.Error as error:
+        raise ArticulensError(
+            f"{path}: its first line is no header of a table ({error}); export it again or leave this utterance out."
+        ) from error
     if len(content.split(None, 1)) < 2:
         return {}
     return read_columns(content, path, separator=separator, names=names, needed=set(names), headed=True)
