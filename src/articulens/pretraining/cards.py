@@ -37,7 +37,7 @@ def write_card(folder: Path, evaluation: pd.DataFrame | None = None) -> Path:
 def card(facts: dict[str, Any], evaluation: pd.DataFrame | None = None) -> str:
     """Return the card as Markdown."""
     config, name = facts["config"], facts["name"]
-    parts = [f"# {name}\n", config["summary"], _made(facts), _heard(facts), _stages(facts)]
+    parts = [f"# {name}", config["summary"], _made(facts), _heard(facts), _stages(facts)]
     if evaluation is not None:
         parts.append(_numbers(name, evaluation))
     parts += [_use(facts), _licences(facts), _hashes(facts)]
