@@ -139,16 +139,40 @@ class Moments:
     @staticmethod
     def sum(parts: Iterable[Moments]) -> Moments:
         """Return the moments of all parts together; ArticulensError when there is none."""
-        parts = iter(parts)
-        try:
-            first = next(parts)
-        except StopIteration:
-            raise ArticulensError("moments: nothing to add up; the selection holds no cell of frames.") from None
-        total = Accumulator(first.p, first.k)
-        total.add(first)
+        every = list(parts)
+        if not every:
+            raise ArticulensError("moments: nothing to add up; the selection holds no cell of frames.")
+        first = every[0]
+        parts = [part for part in every if part.n]
+        for part in every:
+            first._check_pairs(part)
+        if len(parts) < 2:
+            return parts[0] if parts else first
+        n = np.array([part.n for part in parts], dtype=np.float64)
+        x, y = np.stack([part.mean_x for part in parts]), np.stack([part.mean_y for part in parts])
+        mean_x, mean_y = n @ x / n.sum(), n @ y / n.sum()
+        # Scatter inside the parts, added in place, and scatter of their means, in one product for all parts.
+        dx, dy = x - mean_x, y - mean_y
+        weighted = n[:, None] * dx
+        sxx, sxy, syy = weighted.T @ dx, weighted.T @ dy, (n[:, None] * dy).T @ dy
         for part in parts:
-            total.add(part)
-        return total.moments()
+            sxx += part.sxx
+            sxy += part.sxy
+            syy += part.syy
+        return Moments(int(n.sum()), mean_x, mean_y, sxx, sxy, syy)
+
+    @staticmethod
+    def target_statistics(parts: Iterable[Moments]) -> tuple[Array, Array]:
+        """Return mean and standard deviation of each target over all parts, ``(k,)`` each; 1 where it does not vary.
+
+        What :meth:`sum` would give, without adding up the large matrices.
+        """
+        kept = [(part.n, part.mean_y, np.diagonal(part.syy)) for part in parts if part.n]
+        n = np.array([part[0] for part in kept], dtype=np.float64)[:, None]
+        y = np.stack([part[1] for part in kept])
+        mean = (n * y).sum(0) / n.sum()
+        scatter = np.sum([part[2] for part in kept], axis=0) + (n * (y - mean) ** 2).sum(0)
+        return mean, _scale(np.diag(scatter), mean, int(n.sum()))
 
     def standardise_targets(self, mean: Array, scale: Array) -> Moments:
         """Return the moments of the same frames with targets ``(y - mean) / scale``, each ``(k,)``."""
@@ -256,22 +280,8 @@ class Accumulator:
         self.sxx.addmm_(x.T, x)
         self.sxy.addmm_(x.T, y)
         self.syy.addmm_(y.T, y)
-        self._shift(len(x), mean_x, mean_y)
-        return self
-
-    def add(self, part: Moments) -> Accumulator:
-        """Add the frames that `part` stands for."""
-        if not part.n:
-            return self
-        move = lambda array: torch.from_numpy(array).to(self.mean_x.device)  # noqa: E731
-        self.sxx += move(part.sxx)
-        self.sxy += move(part.sxy)
-        self.syy += move(part.syy)
-        self._shift(part.n, move(part.mean_x), move(part.mean_y))
-        return self
-
-    def _shift(self, n: int, mean_x: torch.Tensor, mean_y: torch.Tensor) -> None:
-        """Account for the distance between the old mean and that of `n` new frames (Chan's update)."""
+        # The distance between the old mean and that of the new frames (Chan's update).
+        n = len(x)
         total = self.n + n
         dx, dy = mean_x - self.mean_x, mean_y - self.mean_y
         w = self.n * n / total
@@ -281,6 +291,7 @@ class Accumulator:
         self.mean_x += dx * (n / total)
         self.mean_y += dy * (n / total)
         self.n = total
+        return self
 
     def moments(self) -> Moments:
         """Return the sums so far."""

@@ -36,6 +36,9 @@ def test_any_order_of_merging_gives_the_moments_of_the_whole(sizes, random, seed
     parts = [Moments.from_frames(*xy) for xy in zip(np.split(x, cuts), np.split(y, cuts), strict=True)]
     random.shuffle(parts)
     close(Moments.sum(parts), whole)
+    mean, scale = Moments.target_statistics(parts)
+    np.testing.assert_allclose(mean, whole.mean_y)
+    np.testing.assert_allclose(scale, whole.scale_y, rtol=1e-9)
     while len(parts) > 1:  # a random binary tree of merges
         a, b = parts.pop(random.randrange(len(parts))), parts.pop(random.randrange(len(parts)))
         parts.append(a + b)

@@ -148,13 +148,11 @@ def fit_splits(
         mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
         if scale == "speaker":
             speakers = table["speaker"].to_numpy()[train]
-            own = {s: Moments.sum(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)}
-            parts = {
-                i: parts[i].standardise_targets(own[s].mean_y, own[s].scale_y)
-                for i, s in zip(train, speakers, strict=True)
+            own = {
+                s: Moments.target_statistics(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)
             }
-            mean = np.mean([m.mean_y for m in own.values()], axis=0)
-            spread = np.mean([m.scale_y for m in own.values()], axis=0)
+            parts = {i: parts[i].standardise_targets(*own[s]) for i, s in zip(train, speakers, strict=True)}
+            mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
         inner = pd.factorize(split.inner[train])[0] % inner_folds
         folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
         fitted = clone(probe).fit_moments(Moments.sum(folds), folds=folds)
