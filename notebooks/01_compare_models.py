@@ -100,7 +100,8 @@ options = TargetOptions(frames=frames, seed=seed)
 probe = LinearProbe(PENALTIES, standardize=True)
 stores = {name: sweep(recordings, e, design, out=cache, options=options) for name, e in encoders.items()}
 scores = pd.concat(
-    [evaluate(s, chosen, probe, by=[[], ["language"]], experiment="E1") for s in stores.values()], ignore_index=True
+    [evaluate(s, chosen, probe, by=[[], ["language"]], jobs=-1, experiment="E1") for s in stores.values()],
+    ignore_index=True,
 )
 out = Path(results) / "01_compare_models.csv"
 write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)

@@ -124,7 +124,7 @@ for name, store in stores.items():
 probe = LinearProbe(PENALTIES, standardize=True)
 scores = pd.concat(
     [
-        evaluate(stores[name], chosen, probe, experiment="E2")
+        evaluate(stores[name], chosen, probe, jobs=-1, experiment="E2")
         for name in models
         for chosen in (protocols.values() if name == focus else [protocols[protocol]])
     ],

@@ -77,7 +77,7 @@ probe = LinearProbe(PENALTIES, standardize=True)
 tables = []
 for protocol in protocols:
     try:
-        tables.append(evaluate(store, protocol, probe, experiment="E4", layers=[layer] if layer else None))
+        tables.append(evaluate(store, protocol, probe, jobs=-1, experiment="E4", layers=[layer] if layer else None))
     except ArticulensError as error:
         print(f"Not shown: {error}")
 scores = pd.concat(tables, ignore_index=True)

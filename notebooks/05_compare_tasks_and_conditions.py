@@ -108,7 +108,7 @@ asked = {
 tables = {}
 for name, columns in asked.items():
     try:
-        tables[name] = evaluate(store, protocols[name], probe, by=columns, layers=layers, experiment="E5")
+        tables[name] = evaluate(store, protocols[name], probe, by=columns, layers=layers, jobs=-1, experiment="E5")
     except ArticulensError as error:  # one speaker or one language, say: the rest goes on
         print(f"Not shown: {error}")
         tables[name] = pd.DataFrame(columns=[*COLUMNS, "matched"])

@@ -230,7 +230,7 @@ def probe(
         store = sweep(recordings, encoder, design, out=cache, options=options, skip_bad=skip_bad, progress=not as_json)
         left_out += [f"{row['id']}: {row['reason']}" for row in store.skipped]
         for chosen in protocols:
-            tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale, pool=pool))
+            tables.append(evaluate(store, chosen, linear, by=by or (), scale=scale, pool=pool, jobs=-1))
     scores = pd.concat(tables, ignore_index=True)
     write_scores(scores, output)
     summary = summarise(scores, ["model", "protocol", "target", "layer"])

@@ -89,7 +89,7 @@ class Pipeline:
         protocol, options = open_protocol(self.protocol), self.options(readings=readings, seed=seed)
         design = CellDesign.for_protocols([protocol], folds=folds, seed=seed)
         store = sweep(corpus, encoder, design, out=out, options=options, progress=progress)
-        return evaluate(store, protocol, self.linear(), scale=self.scale, pool=pool, experiment="audit")
+        return evaluate(store, protocol, self.linear(), scale=self.scale, pool=pool, jobs=-1, experiment="audit")
 
 
 PUBLISHED = Pipeline(

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -189,6 +190,12 @@ def test_articulation_is_found_and_rolled_articulation_is_not(toy_root, tmp_path
     assert r["measured"] > 0.7  # the mixing differs by speaker, so 1 cannot be had
     assert r["lag+0.150"] < r["measured"] - 0.1
     assert r["rolled"] < 0.4
+
+
+def test_layers_side_by_side_give_the_same_table(toy):
+    probe, protocol = LinearProbe(PENALTIES, standardize=True), open_protocol("loso_sentence")
+    one, two = (evaluate(toy[3], protocol, probe, by=[[], ["language"]], jobs=jobs) for jobs in (1, 2))
+    pd.testing.assert_frame_equal(one, two, rtol=1e-9)
 
 
 def test_a_table_comes_back_as_written(toy, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
 
 from articulens.agreement import Agreement
@@ -56,6 +58,7 @@ def evaluate(
     scale: str = "speaker",
     pool: str = "splits",
     inner_folds: int = 3,
+    jobs: int = 1,
     experiment: str = "",
 ) -> pd.DataFrame:
     """Fit and score a probe at every layer under one protocol.
@@ -86,6 +89,8 @@ def evaluate(
     inner_folds
         At most so many inner folds choose the penalty; the groups a protocol names (speakers, say) are dealt into
         them whole. Each costs one eigendecomposition a split.
+    jobs
+        Layers scored at a time, each in a process of its own; -1 for as many as there are cores.
     experiment
         Goes into the column of that name.
 
@@ -97,29 +102,15 @@ def evaluate(
         raise ArticulensError(f"unknown way '{pool}' to pool splits; known: {', '.join(POOLS)}.")
     groupings: list[list[str]] = [[str(c) for c in g] for g in by if not isinstance(g, str)] or [[str(c) for c in by]]
     keys = list(dict.fromkeys([*protocol.keys, *(column for grouping in groupings for column in grouping)]))
-    rows: list[dict[str, Any]] = []
-    for layer in layers or store.layers:
-        table, moments = coarsen(store.cells, store.moments(layer), keys)
-        results: dict[tuple[Any, ...], _Row] = {}
-        for split, fitted in fit_splits(table, moments, protocol, probe, scale, inner_folds):
-            b, c = fitted.weights
-            trained = sum(moments[i].n for i in np.flatnonzero(split.train))
-            tested = np.flatnonzero(split.test)
-            agreements = {i: Agreement.of(b, c, moments[i]) for i in tested}
-            for columns in groupings:
-                for values, group in rows_by(table.iloc[tested], ["speaker", *columns]).items():
-                    agreement = reduce(add, (agreements[i] for i in tested[group]))
-                    key = (split.train_group, *zip(["speaker", *columns], values, strict=True))
-                    if key in results:
-                        results[key].agreement += agreement
-                    row = results.setdefault(key, _Row(agreement))
-                    row.split_r.append(agreement.r)
-                    row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
-                    row.train_frames.append(trained)
-        for (train_group, *group_values), row in results.items():
-            r = row.agreement.r if pool == "frames" else np.mean(row.split_r, axis=0)
-            rows += _rows(store, layer, train_group, dict(group_values), row, r)
-    scores = pd.DataFrame(rows)
+    layers = tuple(layers or store.layers)
+    jobs = min(effective_n_jobs(jobs), len(layers))
+    # A worker has one core: several BLAS threads in each would wait for one another.
+    with parallel_config(backend="loky", inner_max_num_threads=1) if jobs != 1 else nullcontext():
+        every = Parallel(n_jobs=jobs)(
+            delayed(_score_layer)(store, layer, keys, groupings, protocol, probe, scale, pool, inner_folds)
+            for layer in layers
+        )
+    scores = pd.DataFrame([row for rows in every for row in rows])
     extra = [column for column in keys if column in scores and column not in COLUMNS]
     return scores.assign(
         experiment=experiment,
@@ -129,6 +120,42 @@ def evaluate(
         protocol=protocol.name,
         seed=store.design.seed,
     )[[*COLUMNS, *extra]]
+
+
+def _score_layer(
+    store: CellStore,
+    layer: str,
+    keys: list[str],
+    groupings: list[list[str]],
+    protocol: Protocol,
+    probe: LinearProbe,
+    scale: str,
+    pool: str,
+    inner_folds: int,
+) -> list[dict[str, Any]]:
+    """Return the rows of one layer."""
+    rows: list[dict[str, Any]] = []
+    table, moments = coarsen(store.cells, store.moments(layer), keys)
+    results: dict[tuple[Any, ...], _Row] = {}
+    for split, fitted in fit_splits(table, moments, protocol, probe, scale, inner_folds):
+        b, c = fitted.weights
+        trained = sum(moments[i].n for i in np.flatnonzero(split.train))
+        tested = np.flatnonzero(split.test)
+        agreements = {i: Agreement.of(b, c, moments[i]) for i in tested}
+        for columns in groupings:
+            for values, group in rows_by(table.iloc[tested], ["speaker", *columns]).items():
+                agreement = reduce(add, (agreements[i] for i in tested[group]))
+                key = (split.train_group, *zip(["speaker", *columns], values, strict=True))
+                if key in results:
+                    results[key].agreement += agreement
+                row = results.setdefault(key, _Row(agreement))
+                row.split_r.append(agreement.r)
+                row.log_alphas.append(np.log(np.maximum(fitted.alpha_, 1e-300)))
+                row.train_frames.append(trained)
+    for (train_group, *group_values), row in results.items():
+        r = row.agreement.r if pool == "frames" else np.mean(row.split_r, axis=0)
+        rows += _rows(store, layer, train_group, dict(group_values), row, r)
+    return rows
 
 
 def fit_splits(
@@ -148,9 +175,7 @@ def fit_splits(
         mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
         if scale == "speaker":
             speakers = table["speaker"].to_numpy()[train]
-            own = {
-                s: Moments.target_statistics(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)
-            }
+            own = {s: Moments.target_statistics(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)}
             parts = {i: parts[i].standardise_targets(*own[s]) for i, s in zip(train, speakers, strict=True)}
             mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
         inner = pd.factorize(split.inner[train])[0] % inner_folds

@@ -49,7 +49,7 @@ def notebook_problems(path: Path) -> list[str]:
                 "show one a cell, and close a pyplot figure that is also returned"
             )
         if not images and "image" in cell.metadata.get("mystnb", {}):
-            problems.append(f"{where}: has alt text but shows no figure; let the figure be the cell's last value")
+            problems.append(f"{where}: has alt text but shows no figure; let the cell end with the figure")
         if images and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
             problems.append(f'{where}: shows a figure without alt text; add mystnb={{"image": {{"alt": "..."}}}}')
     return problems
