@@ -103,7 +103,7 @@ scores = pd.concat(
     [evaluate(s, chosen, probe, by=[[], ["language"]], jobs=-1, experiment="E1") for s in stores.values()],
     ignore_index=True,
 )
-out = Path(results) / "01_compare_models.csv"
+out = Path(results) / "01_compare_models.parquet"
 write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)
 by_language, scores = scores[scores["language"] != "all"], scores[scores["language"] == "all"]
 print(f"{len(scores)} scores under {protocol}, which measures {chosen.measures}")
@@ -147,6 +147,10 @@ differences = compare(at_best, wanted, seed=seed)
 differences.round(3)
 
 # %% [markdown]
+# On the bundled corpus mind what the models heard: `tiny-multi`, and what was fine-tuned from it, also heard this
+# synthesiser (other speakers, other sentences), so what it gains may be that and no language. `tiny-multi-other` heard
+# many languages but neither Finnish nor Russian nor the synthesiser.
+#
 # ## Language by language
 
 # %%

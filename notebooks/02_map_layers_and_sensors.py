@@ -130,7 +130,7 @@ scores = pd.concat(
     ],
     ignore_index=True,
 )
-write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "02_map_layers_and_sensors.csv")
+write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "02_map_layers_and_sensors.parquet")
 measured = scores[scores["target"] == "measured"]
 print(f"{len(scores)} scores; protocol {protocol} measures {protocols[protocol].measures}")
 measured.head(3)[["model", "layer", "speaker", "sensor", "axis", "n_frames", "r", "rmse_mm"]]

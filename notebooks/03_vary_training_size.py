@@ -96,7 +96,9 @@ for speaker, utterances in kept.items():
         curves.append(curve.assign(speaker=speaker, split=split))
 curves = pd.concat(curves, ignore_index=True)
 curves.insert(0, "model", model)
-write_scores(curves.drop(columns="features").round({"r": 4, "seconds": 2}), Path(results) / "03_vary_training_size.csv")
+write_scores(
+    curves.drop(columns="features").round({"r": 4, "seconds": 2}), Path(results) / "03_vary_training_size.parquet"
+)
 mean = curves.groupby(["split", "probe", "speaker", "draw", "seconds", "n_frames"], as_index=False)["r"].mean()
 print(f"{len(curves)} scores")
 

@@ -81,7 +81,7 @@ for protocol in protocols:
     except ArticulensError as error:
         print(f"Not shown: {error}")
 scores = pd.concat(tables, ignore_index=True)
-write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "04_leave_one_speaker_out.csv")
+write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "04_leave_one_speaker_out.parquet")
 at_best = at_chosen_layer(scores, by=["protocol"])
 shown = list(pd.unique(at_best["protocol"]))
 for protocol in protocols:
@@ -115,7 +115,7 @@ grid_heatmap(strict, rows="speaker", columns="channel", title=f"{model}, {shown[
 if "loso_sentence" in shown:
     focus = layer or at_best.loc[at_best["protocol"] == "loso_sentence", "layer"].mode()[0]
     rungs = ladder(store, probe, focus)
-    write_scores(rungs.round({"r": 4, "rmse_mm": 4}), Path(results) / "04_calibration.csv")
+    write_scores(rungs.round({"r": 4, "rmse_mm": 4}), Path(results) / "04_calibration.parquet")
     means = rungs.groupby(["rung", "speaker"], sort=False, as_index=False)[["r", "rmse_mm"]].mean()
     steps = summarise(rungs, ["rung"], value="rmse_mm").merge(
         summarise(rungs, ["rung"]), on="rung", suffixes=(" mm", " r")

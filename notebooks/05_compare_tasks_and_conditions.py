@@ -112,7 +112,7 @@ for name, columns in asked.items():
     except ArticulensError as error:  # one speaker or one language, say: the rest goes on
         print(f"Not shown: {error}")
         tables[name] = pd.DataFrame(columns=[*COLUMNS, "matched"])
-write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "05_compare_tasks.csv")
+write_scores(pd.concat(tables).round({"r": 4, "rmse_mm": 4, "seconds": 2}), Path(results) / "05_compare_tasks.parquet")
 
 
 def score(name: str, *columns: str) -> pd.DataFrame:

@@ -35,9 +35,9 @@ def test_describes_a_corpus(toy_root):
 
 def test_probes_and_writes_the_tidy_table(toy_root, tmp_path):
     out = tmp_path / "new folder" / "scores.csv"
-    words = ["probe", "--corpus", f"tabular:{toy_root}", "--model", "logmel", "--model", "mfcc", "--protocol", "loso",
-             "--protocol", "utterance", "--reading", "measured", "--reading", "rolled", "--by", "language", "--folds", 3,
-             "--out", out, "--cache", tmp_path / "cache"]  # fmt: skip
+    words = ["probe", "--corpus", f"tabular:{toy_root}", "--model", "logmel", "--model", "mfcc",
+             "--protocol", "loso", "--protocol", "utterance", "--reading", "measured", "--reading", "rolled",
+             "--by", "language", "--folds", 3, "--out", out, "--cache", tmp_path / "cache"]  # fmt: skip
     said = json.loads(call(*words, "--json"))
     scores = read_scores(out)
     assert list(scores.columns) == list(COLUMNS)

@@ -22,7 +22,8 @@ def check_executed(paths: Iterable[Path]) -> None:
     Raises
     ------
     ArticulensError
-        For an error output, a figure without alt text or alt text without a figure, an output above 300 kB or a notebook above 1 MB.
+        For an error output, a figure without alt text or alt text without a figure, an output above 300 kB or a
+        notebook above 1 MB.
     """
     _raise([problem for path in paths for problem in notebook_problems(path)])
 
