@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -100,17 +101,15 @@ def layer_profile(
     at = {layer: i for i, layer in enumerate(layers)}
     with mpl.rc_context(STYLE):
         figure, axes = canvas(3.6)
-        for (name, lines), (colour, marker, line) in zip(
-            summary.groupby(compare, sort=False),
-            STYLES * (1 + summary[compare].nunique() // len(STYLES)),
-            strict=False,
-        ):
-            if name in references:
-                row = lines.iloc[0]
+        styles, dashes = cycle(STYLES), cycle(["-", "--", "-.", ":"])
+        for name, lines in summary.groupby(compare, sort=False):
+            if name in references:  # grey, told apart by their dashes: colours are for what is compared
+                row, colour, line = lines.iloc[0], "0.35", next(dashes)
                 axes.axhline(row["mean"], color=colour, linestyle=line, label=f"{name} ({row['mean']:.2f})")
                 if np.isfinite(row["low"]):
                     axes.axhspan(row["low"], row["high"], color=colour, alpha=0.1, linewidth=0)
                 continue
+            colour, marker, line = next(styles)
             x = [at[layer] for layer in lines["layer"]]
             error = np.array([lines["mean"] - lines["low"], lines["high"] - lines["mean"]])
             axes.errorbar(
@@ -130,7 +129,11 @@ def layer_profile(
             xticks=range(len(layers)),
             xticklabels=layers,
         )
-        axes.legend(frameon=False, fontsize=8)
+        # Many lines leave no room for their names among them.
+        beside: dict[str, Any] = (
+            {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if summary[compare].nunique() > 4 else {}
+        )
+        axes.legend(frameon=False, fontsize=8, **beside)
     return figure
 
 
