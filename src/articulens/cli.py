@@ -42,13 +42,6 @@ for _command in (commands.train, commands.speech, commands.evaluate):
 out = Console()
 _debug = False
 
-CorpusSpec = Annotated[
-    str,
-    typer.Argument(
-        metavar="CORPUS",
-        help="'bundled', 'frost:PATH', 'tabular:PATH', any other recipe 'NAME:PATH', or a recipe.yaml.",
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 
 
@@ -71,56 +64,6 @@ def _print_table(rows: list[dict[Any, Any]]) -> None:
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     out.print(table)
-
-
-@corpus_app.command("list")
-def corpus_list(as_json: AsJson = False) -> None:
-    """List the corpora that can be opened by name."""
-    from articulens.corpora import known_corpora
-
-    rows = [{"name": name} for name in known_corpora()]
-    _print_json(rows) if as_json else _print_table(rows)
-
-
-@corpus_app.command("describe")
-def corpus_describe(corpus: CorpusSpec, as_json: AsJson = False) -> None:
-    """Say what a corpus holds: speakers, languages, tasks, conditions, minutes, sensors.
-
-    Example: **articulens corpus describe bundled**
-    """
-    from articulens.corpora import open_corpus
-    from articulens.corpora.audio import audio_duration
-
-    opened = open_corpus(corpus)
-    table = opened.to_frame()
-    seconds = [audio_duration(u.audio) for u in opened]
-    table = table.assign(minutes=[s / 60 for s in seconds])
-    cells = (
-        table.groupby(["language", "condition", "task"])
-        .agg(utterances=("id", "size"), speakers=("speaker", "nunique"), minutes=("minutes", "sum"))
-        .reset_index()
-    )
-    first = opened.read_trajectory(opened.utterances[0])
-    about: dict[str, Any] = {
-        "name": opened.name,
-        "root": str(opened.root),
-        "utterances": len(opened),
-        "speakers": list(opened.speakers),
-        "sentences": int(table["sentence"].nunique()),
-        "minutes": round(sum(seconds) / 60, 2),
-        "channels": list(first.channels),
-        "rate_hz": first.rate_hz,
-        "fingerprint": opened.fingerprint(),
-        "cells": cells.round(2).to_dict("records"),
-    }
-    if as_json:
-        _print_json(about)
-        return
-    for key in ("name", "root", "utterances", "sentences", "minutes", "rate_hz", "fingerprint"):
-        out.print(f"{key.replace('_', ' '):>12}  {about[key]}", highlight=False)
-    out.print(f"{'speakers':>12}  {len(about['speakers'])}: {', '.join(about['speakers'])}", highlight=False)
-    out.print(f"{'channels':>12}  {', '.join(about['channels'])}\n", highlight=False)
-    _print_table(about["cells"])
 
 
 @models_app.callback()

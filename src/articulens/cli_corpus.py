@@ -1,4 +1,4 @@
-"""``articulens corpus check | convert | fetch``: commands for recordings of one's own."""
+"""``articulens corpus list | describe | check | convert | fetch``: recordings and what they are worth."""
 
 from __future__ import annotations
 
@@ -13,16 +13,67 @@ from rich.table import Table
 from articulens.errors import ArticulensError
 
 out = Console()
-Spec = Annotated[str, typer.Argument(metavar="CORPUS", help="'NAME:PATH' of a recipe, a recipe.yaml, or a folder.")]
+Spec = Annotated[
+    str, typer.Argument(metavar="CORPUS", help="'bundled', 'NAME:PATH' of a recipe, a recipe.yaml, or a folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 Rate = Annotated[float | None, typer.Option(help="Positions a second, where the recipe's is not right.")]
 
 
 def add_corpus_commands(app: typer.Typer) -> None:
     """Add the commands to ``articulens corpus``."""
+    app.command("list")(list_command)
+    app.command("describe")(describe_command)
     app.command("check")(check_command)
     app.command("convert")(convert_command)
     app.command("fetch")(fetch_command)
+
+
+def list_command(as_json: AsJson = False) -> None:
+    """List the corpora that can be opened by name."""
+    from articulens.corpora import known_corpora
+
+    rows = [{"name": name} for name in known_corpora()]
+    typer.echo(json.dumps(rows, indent=1)) if as_json else _print(rows)
+
+
+def describe_command(corpus: Spec, as_json: AsJson = False) -> None:
+    """Say what a corpus holds: speakers, languages, tasks, conditions, minutes, sensors.
+
+    Example: **articulens corpus describe bundled**
+    """
+    from articulens.corpora.audio import audio_duration
+
+    opened = _open(corpus, None, skip_bad=False)
+    table = opened.to_frame()
+    seconds = [audio_duration(u.audio) for u in opened]
+    table = table.assign(minutes=[s / 60 for s in seconds])
+    cells = (
+        table.groupby(["language", "condition", "task"])
+        .agg(utterances=("id", "size"), speakers=("speaker", "nunique"), minutes=("minutes", "sum"))
+        .reset_index()
+    )
+    first = opened.read_trajectory(opened.utterances[0])
+    about: dict[str, Any] = {
+        "name": opened.name,
+        "root": str(opened.root),
+        "utterances": len(opened),
+        "speakers": list(opened.speakers),
+        "sentences": int(table["sentence"].nunique()),
+        "minutes": round(sum(seconds) / 60, 2),
+        "channels": list(first.channels),
+        "rate_hz": first.rate_hz,
+        "fingerprint": opened.fingerprint(),
+        "cells": cells.round(2).to_dict("records"),
+    }
+    if as_json:
+        typer.echo(json.dumps(about, indent=1, ensure_ascii=False))
+        return
+    for key in ("name", "root", "utterances", "sentences", "minutes", "rate_hz", "fingerprint"):
+        out.print(f"{key.replace('_', ' '):>12}  {about[key]}", highlight=False)
+    out.print(f"{'speakers':>12}  {len(about['speakers'])}: {', '.join(about['speakers'])}", highlight=False)
+    out.print(f"{'channels':>12}  {', '.join(about['channels'])}\n", highlight=False)
+    _print(about["cells"])
 
 
 def check_command(
