@@ -21,6 +21,7 @@
 # ```{admonition} You will learn
 # * how hidden states and articulator positions meet on one clock,
 # * how one pass over the audio serves every probe and every protocol,
+# * whether a late layer is read badly because it has stopped moving,
 # * how much of a correlation is left once the sentence, and then the speaker, has never been heard.
 # ```
 #
@@ -47,10 +48,12 @@ import pandas as pd
 from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
+from articulens.evaluation.comparison import layer_peak
 from articulens.evaluation.inference import interval_words, summarise
 from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.representation import describe_layers
 from articulens.evaluation.scores import evaluate, write_scores
-from articulens.figures import layer_profile, layer_sensor_heatmap
+from articulens.figures import layer_panels, layer_profile, layer_sensor_heatmap
 from articulens.probes.linear import PENALTIES, LinearProbe
 from articulens.publishing import record
 from articulens.sweep import sweep
@@ -150,6 +153,49 @@ layer_sensor_heatmap(of_focus, title=f"{focus} on {recordings.name}, {protocol}"
 # %% mystnb={"image": {"alt": "Mean Pearson r by layer with intervals over speakers, and horizontal lines for log-mel and MFCC baselines."}, "figure": {"caption": "Mean r over channels by layer; bars and bands are 95 % bootstrap intervals over speakers.", "name": "fig-profile"}}
 references = [name for name in models if len(encoders[name].layers) == 1]
 layer_profile(measured[measured["protocol"] == protocol], references=references, title=f"{recordings.name}, {protocol}")
+
+# %% [markdown]
+# Where the peak lies is an estimate too: speakers are drawn again and again, and each time the best layer is noted.
+
+# %%
+of_profile = measured[measured["protocol"] == protocol]
+for name in models:
+    print(f"{name} is read best at {layer_peak(of_profile[of_profile['model'] == name], seed=seed)}.")
+
+# %% [markdown]
+# ## Beneath the profile
+#
+# A layer can be read badly because the probe is weak, or because there is little left to read: the last layers of some
+# large encoders hardly change from frame to frame. Two properties of the states themselves, with no probe in between:
+#
+# * **share that changes**: how much of the states' energy varies over the frames of one speaker, against what is the
+#   same in all of them;
+# * **effective rank**: in how many directions they vary.
+#
+# Beside the trained model stands its twin with weights that were never trained.
+
+# %% mystnb={"image": {"alt": "Three curves by layer, one below the other: mean Pearson r, share of the states that changes, effective rank; trained model and random twin."}, "figure": {"caption": "By layer: how well articulation is read, how much of the states changes, in how many directions. 95 % intervals over speakers.", "name": "fig-beneath"}}
+twins = [name for name in (focus, f"{focus}@random") if name in models]
+if len(twins) < 2:
+    print(f"Not shown: the untrained twin; add {focus}@random to models.")
+states = pd.concat([describe_layers(stores[name]) for name in twins], ignore_index=True)
+panels = {
+    "mean r": (of_profile[of_profile["model"].isin(twins)], "r"),
+    "share that changes": (states, "temporal_share"),
+    "effective rank": (states, "effective_rank"),
+}
+layer_panels(panels, title=f"{' and '.join(twins)} on {recordings.name}")
+
+# %%
+for name in twins:
+    of_states = states[states["model"] == name]
+    share, rank = (summarise(of_states, ["layer"], value=v) for v in ("temporal_share", "effective_rank"))
+    least, last = share.loc[share["mean"].idxmin()], rank.iloc[-1]
+    print(
+        f"{name}: the share that changes is smallest at layer {least['layer']}, {least['mean']:.2f} "
+        f"({interval_words(least['low'], least['high'])}); the last layer varies in {last['mean']:.1f} of "
+        f"{encoders[name].width} directions, the first in {rank.iloc[0]['mean']:.1f}."
+    )
 
 # %% [markdown]
 # ## What the protocol does to the number

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -12,31 +11,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
 
+from articulens.drawing import STYLE, STYLES, WIDTH, PageFigure, canvas, nothing
 from articulens.evaluation.inference import speaker_interval, summarise
 
-WIDTH = 6.4
-#: Colour-blind safe (Okabe and Ito), each with a marker and a line of its own.
-STYLES = [
-    ("#0072B2", "o", "-"), ("#D55E00", "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"),
-    ("#E69F00", "v", "-"), ("#56B4E9", "P", "--"), ("#000000", "X", "-."),
-]  # fmt: skip
 
-STYLE: Any = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-    "savefig.facecolor": "white",
-    "svg.hashsalt": "articulens",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-
-
-def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str = "") -> Figure:
+def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str = "") -> PageFigure:
     """Draw layer × channel: the mean over speakers in each cell.
 
     Parameters
@@ -80,7 +60,7 @@ def layer_profile(
     references: Sequence[str] = (),
     value: str = "r",
     title: str = "",
-) -> Figure:
+) -> PageFigure:
     """Draw the mean over channels by layer, one line for each `compare`, with 95 % intervals over speakers.
 
     Parameters
@@ -98,36 +78,13 @@ def layer_profile(
     """
     summary = summarise(scores, [compare, "layer"], value=value)
     layers = _order(scores.loc[~scores[compare].isin(references), "layer"]) or ["0"]
-    at = {layer: i for i, layer in enumerate(layers)}
     with mpl.rc_context(STYLE):
         figure, axes = canvas(3.6)
-        styles, dashes = cycle(STYLES), cycle(["-", "--", "-.", ":"])
-        for name, lines in summary.groupby(compare, sort=False):
-            if name in references:  # grey, told apart by their dashes: colours are for what is compared
-                row, colour, line = lines.iloc[0], "0.35", next(dashes)
-                axes.axhline(row["mean"], color=colour, linestyle=line, label=f"{name} ({row['mean']:.2f})")
-                if np.isfinite(row["low"]):
-                    axes.axhspan(row["low"], row["high"], color=colour, alpha=0.1, linewidth=0)
-                continue
-            colour, marker, line = next(styles)
-            x = [at[layer] for layer in lines["layer"]]
-            error = np.array([lines["mean"] - lines["low"], lines["high"] - lines["mean"]])
-            axes.errorbar(
-                x,
-                lines["mean"],
-                np.nan_to_num(error),
-                color=colour,
-                marker=marker,
-                linestyle=line,
-                label=name,
-                capsize=2,
-            )
+        _lines(axes, summary, compare, layers, references)
         axes.set(
             xlabel="layer",
             ylabel="mean r over channels" if value == "r" else "mean RMSE over channels (mm)",
             title=title,
-            xticks=range(len(layers)),
-            xticklabels=layers,
         )
         # Many lines leave no room for their names among them.
         beside: dict[str, Any] = (
@@ -137,9 +94,58 @@ def layer_profile(
     return figure
 
 
+def layer_panels(
+    panels: Mapping[str, tuple[pd.DataFrame, str]], *, compare: str = "model", title: str = ""
+) -> PageFigure:
+    """Draw several values by layer, one below the other, with 95 % intervals over speakers.
+
+    Parameters
+    ----------
+    panels
+        For the label of each panel a table with `compare`, ``layer`` and ``speaker``, and the column to draw.
+    compare
+        Column that tells the lines apart.
+    title
+        Above the figure.
+    """
+    layers = _order(pd.concat([table["layer"] for table, _ in panels.values()]))
+    with mpl.rc_context(STYLE):
+        figure = PageFigure(figsize=(WIDTH, 0.8 + 1.5 * len(panels)), layout="constrained")
+        rows = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        for axes, (label, (table, value)) in zip(rows, panels.items(), strict=True):
+            _lines(axes, summarise(table, [compare, "layer"], value=value), compare, layers)
+            axes.set(ylabel=label)
+        rows[0].set(title=title)
+        rows[0].legend(frameon=False, fontsize=8)
+        rows[-1].set(xlabel="layer")
+    return figure
+
+
+def _lines(
+    axes: Axes, summary: pd.DataFrame, compare: str, layers: Sequence[str], references: Sequence[str] = ()
+) -> None:
+    """Draw means and intervals by layer, a line for each `compare`, and `references` across."""
+    at = {layer: i for i, layer in enumerate(layers)}
+    styles, dashes = cycle(STYLES), cycle(["-", "--", "-.", ":"])
+    for name, lines in summary.groupby(compare, sort=False):
+        if name in references:  # grey, told apart by their dashes: colours are for what is compared
+            row, colour, line = lines.iloc[0], "0.35", next(dashes)
+            axes.axhline(row["mean"], color=colour, linestyle=line, label=f"{name} ({row['mean']:.2f})")
+            if np.isfinite(row["low"]):
+                axes.axhspan(row["low"], row["high"], color=colour, alpha=0.1, linewidth=0)
+            continue
+        colour, marker, line = next(styles)
+        error = np.nan_to_num(np.array([lines["mean"] - lines["low"], lines["high"] - lines["mean"]]))
+        axes.errorbar(
+            [at[layer] for layer in lines["layer"]], lines["mean"], error, color=colour, marker=marker, linestyle=line,
+            label=name, capsize=2,
+        )  # fmt: skip
+    axes.set(xticks=range(len(layers)), xticklabels=layers)
+
+
 def speaker_dots(
     table: pd.DataFrame, *, category: str, value: str = "r", group: str | None = None, title: str = "", label: str = ""
-) -> Figure:
+) -> PageFigure:
     """Draw every speaker as a dot in each category, with the mean and its 95 % interval.
 
     Parameters
@@ -156,7 +162,7 @@ def speaker_dots(
         Above the figure, and under the axis.
     """
     if not len(table):
-        return _nothing(title)
+        return nothing(title)
     categories = _order(table[category])
     groups = _order(table[group]) if group else [None]
     with mpl.rc_context(STYLE):
@@ -188,7 +194,9 @@ def speaker_dots(
     return figure
 
 
-def learning_curves(curves: pd.DataFrame, *, by: str = "probe", mark: float | None = None, title: str = "") -> Figure:
+def learning_curves(
+    curves: pd.DataFrame, *, by: str = "probe", mark: float | None = None, title: str = ""
+) -> PageFigure:
     """Draw r against seconds of training speech: a line for each `by`, thin lines for the draws.
 
     Parameters
@@ -221,10 +229,10 @@ def learning_curves(curves: pd.DataFrame, *, by: str = "probe", mark: float | No
     return figure
 
 
-def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "r", title: str = "") -> Figure:
+def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "r", title: str = "") -> PageFigure:
     """Draw the mean of `value` for each pair of `rows` and `columns`; pairs that do not occur stay empty."""
     if not len(table):
-        return _nothing(title)
+        return nothing(title)
     grid = table.groupby([rows, columns], sort=False)[value].mean().unstack(columns)
     grid = grid.loc[_order(table[rows]), _order(table[columns])]
     with mpl.rc_context(STYLE):
@@ -232,36 +240,6 @@ def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "
         sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws={"label": "mean r"})
         axes.set(xlabel=columns, ylabel=rows, title=title)
         axes.tick_params(axis="y", rotation=0)
-    return figure
-
-
-class PageFigure(Figure):
-    """A figure that a notebook shows by itself.
-
-    Outside pyplot, which would show it a second time at the end of a cell; and without pyplot nothing has told
-    IPython how to show a figure.
-    """
-
-    def _repr_png_(self) -> bytes:
-        drawn, small = BytesIO(), BytesIO()
-        self.savefig(drawn, format="png", dpi=144)
-        # 256 colours are enough for a figure and make a third of the bytes.
-        Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
-        return small.getvalue()
-
-
-def canvas(height: float) -> tuple[Figure, Axes]:
-    """Return an empty figure as wide as a page and `height` inches high, and its axes."""
-    figure = PageFigure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _nothing(title: str) -> Figure:
-    """Return a figure that says that there is nothing to draw, so that a page keeps its place for it."""
-    figure, axes = canvas(1.0)
-    axes.set_axis_off()
-    axes.set_title(title, fontsize=10)
-    axes.text(0.5, 0.5, "nothing to show: see the text above", ha="center", va="center", color="0.3")
     return figure
 
 

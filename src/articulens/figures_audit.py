@@ -8,14 +8,13 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from articulens.figures import STYLE, STYLES, canvas
+from articulens.drawing import STYLE, STYLES, PageFigure, canvas
 
 LEVEL, DOWN, UP, PRINTED = "#0072B2", "#D55E00", "#009E73", "0.6"
 
 
-def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None, title: str = "") -> Figure:
+def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None, title: str = "") -> PageFigure:
     """Draw a score from the first pipeline to the last: full bars at both ends, the change of each switch between.
 
     Parameters
@@ -57,7 +56,7 @@ def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None
     return figure
 
 
-def resampled_track(table: pd.DataFrame, *, title: str = "") -> Figure:
+def resampled_track(table: pd.DataFrame, *, title: str = "") -> PageFigure:
     """Draw one channel under several ways of resampling.
 
     Parameters

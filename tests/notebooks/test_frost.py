@@ -94,7 +94,7 @@ def test_map_and_audit_run_with_the_frost_parameters(frost, tmp_path):
     of_02 = {"models": ["logmel"], "focus": "logmel"}
     (run,) = run_notebooks(["02_map_layers_and_sensors"], given | of_02, "frost", out=tmp_path)
     text, promised, figures = shown(run.output)
-    assert promised == figures == 3
+    assert promised == figures == 4
     assert "36 utterances, 4 speakers, 6 sentences" in text and "at 1250 Hz" in text
 
     (run,) = run_notebooks(["06_audit_the_protocol"], given | {"model": "logmel"}, "frost", out=tmp_path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from articulens.errors import ArticulensError
-from articulens.evaluation.inference import paired_difference, per_speaker, sign_flip
+from articulens.evaluation.inference import FEWEST, paired_difference, peak_interval, per_speaker, sign_flip
 
 
 def at_chosen_layer(scores: pd.DataFrame, *, by: Sequence[str] = ("model",), value: str = "r") -> pd.DataFrame:
@@ -48,6 +49,61 @@ def at_chosen_layer(scores: pd.DataFrame, *, by: Sequence[str] = ("model",), val
                 }
             )
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class LayerPeak:
+    """Where the mean over speakers is highest.
+
+    Attributes
+    ----------
+    layers
+        All layers, from the first to the last.
+    layer, low, high
+        The best layer and the 95 % bootstrap interval over speakers of its place; both ends None for fewer than
+        :data:`articulens.evaluation.inference.FEWEST` speakers.
+    mean
+        The score there.
+    """
+
+    layers: tuple[str, ...]
+    layer: str
+    low: str | None
+    high: str | None
+    mean: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether the interval reaches neither the first nor the last layer."""
+        return self.low not in (None, self.layers[0]) and self.high not in (None, self.layers[-1])
+
+    def __str__(self) -> str:
+        place = f"layer {self.layer} of {self.layers[0]} to {self.layers[-1]}"
+        if len(self.layers) == 1:
+            return f"its one layer, with {self.mean:.3f}"
+        sure = f"95 % {self.low} to {self.high}" if self.low else "too few speakers for an interval"
+        return f"{place} ({sure}), with {self.mean:.3f}"
+
+
+def layer_peak(scores: pd.DataFrame, *, value: str = "r", seed: int = 0) -> LayerPeak:
+    """Return the best layer of one model under one protocol, and how sure its place is.
+
+    Parameters
+    ----------
+    scores
+        The tidy score table, measured targets; a higher `value` is better.
+    value, seed
+        What is averaged over channels, and what decides the resamples.
+    """
+    layers = list(pd.unique(scores["layer"]))
+    curves = per_speaker(scores, ["layer"], value=value).pivot(index="speaker", columns="layer", values=value)
+    curves = curves[layers].dropna()
+    peak, low, high = peak_interval(curves.to_numpy(), seed=seed)
+    sure = len(curves) >= FEWEST
+    return LayerPeak(
+        tuple(layers), layers[peak], layers[low] if sure else None, layers[high] if sure else None,
+        float(curves.mean().iloc[peak]),
+    )  # fmt: skip
 
 
 def compare(

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from articulens.corpora import SENSORS, Corpus, Utterance
+from articulens.drawing import STYLE, STYLES, WIDTH, PageFigure
 from articulens.errors import ArticulensError
-from articulens.figures import STYLE, STYLES, WIDTH, PageFigure
 from articulens.synthesis.checks import labels, open_audio
 from articulens.synthesis.inventory import VOWELS, formant_range
 

@@ -5,8 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from articulens.evaluation.comparison import layer_peak
 from articulens.evaluation.inference import speaker_interval, summarise
-from articulens.figures import grid_heatmap, layer_profile, layer_sensor_heatmap, learning_curves, speaker_dots
+from articulens.figures import (
+    grid_heatmap,
+    layer_panels,
+    layer_profile,
+    layer_sensor_heatmap,
+    learning_curves,
+    speaker_dots,
+)
 
 matplotlib.use("agg")
 
@@ -52,6 +60,28 @@ def test_the_heatmap_shows_the_means_of_the_table():
     expected = table.groupby(["layer", "sensor", "axis"]).r.mean()
     assert shown[0] == pytest.approx(expected["final", "TT", "x"], abs=0.005)
     assert shown[-1] == pytest.approx(expected["0", "LL", "z"], abs=0.005)
+
+
+def test_the_peak_of_a_model_is_sure_when_speakers_agree_on_it():
+    table = scores(models=("a",))
+    peak = layer_peak(table)
+    assert (peak.layer, peak.low, peak.high, peak.inside) == ("final", "final", "final", False)
+    turned = table.assign(r=table["r"].where(table["layer"] != "final", 0))
+    assert layer_peak(turned).layer == "10" and layer_peak(turned).inside
+    # Two speakers in three peak at the second layer, one at the fourth: the interval holds both.
+    split = turned.assign(r=np.where((turned["layer"] == "1") & (turned["speaker"] < "S4"), 0.6, turned["r"]))
+    assert (layer_peak(split).layer, layer_peak(split).low, layer_peak(split).high) == ("1", "1", "10")
+    few = layer_peak(scores(3, models=("a",)))
+    assert few.low is None and not few.inside and "too few speakers" in str(few)
+
+
+def test_panels_share_their_layers():
+    table = scores()
+    figure = layer_panels({"mean r": (table, "r"), "twice": (table.assign(twice=2 * table["r"]), "twice")}, title="T")
+    top, bottom = figure.axes
+    assert [t.get_text() for t in bottom.get_xticklabels()] == ["0", "1", "2", "10", "final"]
+    height = lambda axes: axes.containers[0].lines[0].get_ydata()  # noqa: E731
+    assert height(bottom) == pytest.approx(2 * height(top))
 
 
 def test_the_profile_has_a_line_for_each_model_and_each_reference():
