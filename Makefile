@@ -54,4 +54,4 @@ lock:  ## resolve all dependencies anew into requirements.lock
 	mv build/lock.txt requirements.lock
 
 clean:  ## remove what was built; keep the environment
-	rm -rf _build build cache book/executed/*.ipynb book/executed/failed .pytest_cache .mypy_cache .ruff_cache
+	rm -rf _build build cache $(filter-out %.json,$(wildcard book/executed/*)) .pytest_cache .mypy_cache .ruff_cache

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from articulens.publishing.book import executed_pages
-from articulens.publishing.notebooks import code_cells, pair_text, read_notebook, tags
+from articulens.publishing.notebooks import code_cells, page_name, pair_text, read_notebook, tags
 from articulens.publishing.parameters import check_parameters, inspect_parameters, read_params_file
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,14 @@ def test_the_parameter_files_are_there() -> None:
     assert {"bundled", "smoke", "course", "frost"} <= {path.stem for path in PARAMS}
 
 
-def test_every_numbered_notebook_is_in_the_book() -> None:
-    chapters = {path.stem for path in ROOT.glob("notebooks/[0-9][0-9]_*.py")}
-    assert set(executed_pages(ROOT)) == chapters
+def test_every_notebook_is_in_the_book() -> None:
+    written = [path for path in NOTEBOOKS if not path.stem.startswith("ex_")]  # exercises are generated from solutions
+    assert sorted(executed_pages(ROOT)) == sorted(page_name(path, ROOT) for path in written)
+
+
+def test_no_two_notebooks_have_one_name() -> None:
+    names = [path.stem for path in NOTEBOOKS]  # parameter files and the command line know them by it
+    assert len(set(names)) == len(names)
 
 
 def test_configuration_executes_nothing_itself() -> None:

@@ -55,13 +55,13 @@ def build_book(
     """
     clock = time.perf_counter()
     folder = find_root(root)
-    stems = executed_pages(folder)
+    pages = executed_pages(folder)
     runs = run_notebooks(
-        [folder / "notebooks" / f"{stem}.py" for stem in stems], params_file=params, force=force, say=say
+        [folder / "notebooks" / f"{page}.py" for page in pages], params_file=params, force=force, say=say
     )
     gates.check_executed([run.output for run in runs])
     if Path(params).stem == PUBLISHED:
-        manifest.update_manifest(folder, stems)
+        manifest.update_manifest(folder, pages)
     built = site.build(folder, force=force, say=say)
     index = folder / "_build" / "html" / "index.html"
     seconds = time.perf_counter() - clock
@@ -71,7 +71,7 @@ def build_book(
 
 
 def executed_pages(root: Path) -> list[str]:
-    """Return the names of the notebooks that the table of contents shows, in its order.
+    """Return the notebooks that the table of contents shows, in its order, as places in notebooks/ without ending.
 
     Raises
     ------
@@ -79,14 +79,15 @@ def executed_pages(root: Path) -> list[str]:
         When it names a notebook that does not exist.
     """
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    stems = [Path(file).name for file in _files(toc) if file.startswith("book/executed/")]
-    for stem in stems:
-        if not (root / "notebooks" / f"{stem}.py").is_file():
+    executed = "book/executed/"
+    pages = [file.removeprefix(executed) for file in _files(toc) if file.startswith(executed)]
+    for page in pages:
+        if not (root / "notebooks" / f"{page}.py").is_file():
             raise ArticulensError(
-                f"{root / '_toc.yml'}: lists book/executed/{stem}, but there is no notebooks/{stem}.py; "
+                f"{root / '_toc.yml'}: lists {executed}{page}, but there is no notebooks/{page}.py; "
                 "correct the entry or add the notebook."
             )
-    return stems
+    return pages
 
 
 def _files(entry: Any) -> list[str]:

@@ -148,7 +148,7 @@ def _corpus_fingerprint(spec: str) -> str | None:
         return None
 
 
-def update_manifest(root: Path, stems: Iterable[str]) -> None:
+def update_manifest(root: Path, pages: Iterable[str]) -> None:
     """Write ``MANIFEST.json`` for the published notebooks; a repeat of the same run changes nothing."""
     folder = root / "book" / "executed"
     path = folder / "MANIFEST.json"
@@ -158,16 +158,16 @@ def update_manifest(root: Path, stems: Iterable[str]) -> None:
     except ValueError:  # a merge gone wrong; everything in it can be told again
         before = {}
     after = {}
-    for stem in sorted(stems):
-        executed = folder / f"{stem}.ipynb"
+    for page in sorted(pages):
+        executed = folder / f"{page}.ipynb"
         entry = {
             **(provenance(executed) or {}),
             "sha256": sha256_file(executed),
             "bytes": executed.stat().st_size,
         }
-        known = before.get(stem, {})
+        known = before.get(page, {})
         repeated = known.get("causes") == entry.get("causes") and known.get("started") != entry.get("started")
-        after[stem] = known if repeated else entry
+        after[page] = known if repeated else entry
     new = json.dumps(after, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if new != text:
         with atomic_write(path, "w") as stream:

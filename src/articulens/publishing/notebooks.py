@@ -6,6 +6,7 @@ import ast
 import platform
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import jupytext
@@ -60,6 +61,12 @@ def find_notebook(name: str | Path, root: Path | None = None) -> Path:
     raise ArticulensError(f"{name}: there is no such notebook{suggest(path.stem, list(known))}")
 
 
+def page_name(path: Path, root: Path) -> str:
+    """Return a notebook's place in notebooks/ without its ending, such as ``foundations/see_a_frame``."""
+    folder = root / "notebooks"
+    return (path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)).with_suffix("").as_posix()
+
+
 def read_notebook(path: Path) -> NotebookNode:
     """Read a percent-format ``.py`` or an ``.ipynb`` as nbformat 4.
 
@@ -91,6 +98,16 @@ def _name_cells(notebook: NotebookNode) -> None:
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the author's code cells: all but the one papermill injected."""
     return [cell for cell in notebook.cells if cell.cell_type == "code" and INJECTED not in tags(cell)]
+
+
+def named_chapters(notebook: NotebookNode) -> set[str]:
+    """Return the numbers, such as ``"01_"``, that begin names in the code: chapters whose tables it reads or writes."""
+    names = set[str]()
+    for cell in code_cells(notebook):
+        with suppress(SyntaxError):  # an IPython magic
+            nodes = ast.walk(ast.parse(cell.source))
+            names |= {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+    return {name[:3] for name in names if re.match(r"\d\d_[a-z]", name)}
 
 
 def fingerprint(notebook: NotebookNode) -> str:

@@ -1,4 +1,4 @@
-"""Run notebooks that are stale, each into one self-contained executed copy."""
+"""Run notebooks that are stale, side by side, each into one self-contained executed copy."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import nbformat
+from joblib import cpu_count
 from nbformat import NotebookNode
 
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write
 from articulens.publishing import manifest, recording
-from articulens.publishing.notebooks import find_notebook, find_root, read_notebook, refresh_text, slim
+from articulens.publishing.notebooks import (
+    find_notebook,
+    find_root,
+    named_chapters,
+    page_name,
+    read_notebook,
+    refresh_text,
+    slim,
+)
 from articulens.publishing.parameters import check_parameters, inspect_parameters, read_params_file
 
 
@@ -35,7 +45,7 @@ class Run:
     output: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Plan:
     path: Path
     notebook: NotebookNode
@@ -51,9 +61,13 @@ def run_notebooks(
     *,
     force: bool = False,
     out: str | Path | None = None,
+    jobs: int = 2,
     say: Callable[[str], None] = print,
 ) -> list[Run]:
     """Execute the notebooks that are stale; all of them are tried even if one fails.
+
+    Several run at a time and share the cores evenly; one that names a table of another, earlier in the list, waits
+    for it.
 
     Parameters
     ----------
@@ -68,6 +82,8 @@ def run_notebooks(
         Run fresh notebooks too.
     out
         Folder of the executed copies; default ``book/executed`` of the book the first notebook belongs to.
+    jobs
+        At most so many run at a time, and no more than there are cores.
     say
         Takes one line about each notebook.
 
@@ -84,28 +100,49 @@ def run_notebooks(
     folder = Path(out).resolve() if out else root / "book" / "executed"
     table = read_params_file(params_file, root) if params_file is not None else {}
     plans = [_plan(path, {**table.get(path.stem, {}), **(params or {})}, root, folder) for path in paths]
-    runs, failures = [], []
-    for plan in plans:
-        name = plan.path.stem
-        reasons = manifest.why_stale(plan.output, plan.causes, plan.path.parent)
-        reasons = reasons or (("asked for",) if force else ())
-        if not reasons:
+    earlier = {
+        plan: {other for other in plans[:i] if other.path.stem[:3] in named_chapters(plan.notebook)}
+        for i, plan in enumerate(plans)
+    }
+    outcomes: dict[_Plan, Run | ArticulensError] = {}
+    waiting, stale, running = list(plans), list[tuple[_Plan, tuple[str, ...]]](), 0
+    done: SimpleQueue[tuple[_Plan, Run | BaseException]] = SimpleQueue()
+    while len(outcomes) < len(plans):
+        if plan := next((plan for plan in waiting if earlier[plan] <= outcomes.keys()), None):
+            waiting.remove(plan)
+            reasons = manifest.why_stale(plan.output, plan.causes, plan.path.parent) or ("asked for",) * force
+            if reasons:
+                stale.append((plan, reasons))
+                continue
             _refresh(plan)
-            say(f"{name}: fresh")
-            runs.append(Run(name, False, (), 0.0, plan.output))
-            continue
-        say(f"{name}: running, because {', '.join(reasons)}")
-        try:
-            seconds = _execute(plan, root)
-        except ArticulensError as error:
-            say(f"{name}: failed")
-            failures.append(str(error))
-            continue
-        say(f"{name}: done in {seconds:.1f} s")
-        runs.append(Run(name, True, reasons, seconds, plan.output))
+            say(f"{plan.path.stem}: fresh")
+            outcomes[plan] = Run(plan.path.stem, False, (), 0.0, plan.output)
+        elif stale and running < min(jobs, cpu_count()):
+            at_once = min(jobs, cpu_count(), running + len(stale))
+            plan, reasons = stale.pop(0)
+            running += 1
+            say(f"{plan.path.stem}: running, because {', '.join(reasons)}")
+            # Threads that end with the program: Ctrl-C waits for no notebook, and no kernel outlives it.
+            Thread(target=_work, args=(plan, reasons, root, at_once, done), daemon=True).start()
+        else:
+            plan, outcome = done.get()
+            running -= 1
+            if not isinstance(outcome, Run | ArticulensError):
+                raise outcome
+            outcomes[plan] = outcome
+            end = f"done in {outcome.seconds:.1f} s" if isinstance(outcome, Run) else "failed"
+            say(f"{plan.path.stem}: {end}")
+    failures = [str(outcomes[plan]) for plan in plans if isinstance(outcomes[plan], ArticulensError)]
     if failures:
         raise ArticulensError(" ".join(failures))
-    return runs
+    return [outcome for plan in plans if isinstance(outcome := outcomes[plan], Run)]
+
+
+def _work(plan: _Plan, reasons: tuple[str, ...], root: Path, at_once: int, done: SimpleQueue) -> None:
+    try:
+        done.put((plan, Run(plan.path.stem, True, reasons, _execute(plan, root, at_once), plan.output)))
+    except BaseException as error:  # for the main thread to judge
+        done.put((plan, error))
 
 
 def _plan(path: Path, values: Mapping[str, Any], root: Path, folder: Path) -> _Plan:
@@ -113,7 +150,8 @@ def _plan(path: Path, values: Mapping[str, Any], root: Path, folder: Path) -> _P
     known = inspect_parameters(notebook, path)
     given = check_parameters(values, known, path.name)
     full = {name: parameter.default for name, parameter in known.items()} | given
-    return _Plan(path, notebook, given, manifest.causes(notebook, full, root), folder / f"{path.stem}.ipynb")
+    output = folder / f"{page_name(path, root)}.ipynb"
+    return _Plan(path, notebook, given, manifest.causes(notebook, full, root), output)
 
 
 def _refresh(plan: _Plan) -> None:
@@ -125,7 +163,7 @@ def _refresh(plan: _Plan) -> None:
         _write(refreshed, plan.output)
 
 
-def _execute(plan: _Plan, root: Path) -> float:
+def _execute(plan: _Plan, root: Path, at_once: int) -> float:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -133,18 +171,25 @@ def _execute(plan: _Plan, root: Path) -> float:
     around = manifest.circumstances(root)
     with tempfile.TemporaryDirectory() as scratch:
         told, progress = Path(scratch) / "record.json", Path(scratch) / "run.ipynb"
+        environment = {recording.VARIABLE: str(told)}
+        if at_once > 1:  # the cores are shared
+            cores = str(cpu_count() // at_once)
+            environment |= {"LOKY_MAX_CPU_COUNT": cores, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", cores)}
         try:
-            with _environment(recording.VARIABLE, str(told)):
-                done = papermill.execute_notebook(
-                    nbformat.from_dict(plan.notebook),
-                    str(progress),
-                    parameters=plan.given,
-                    kernel_name="python3",
-                    language="python",
-                    extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no remark on its own transport
-                    cwd=str(plan.path.parent),
-                    progress_bar=sys.stderr.isatty(),
-                )
+            done = papermill.execute_notebook(
+                nbformat.from_dict(plan.notebook),
+                str(progress),
+                parameters=plan.given,
+                kernel_name="python3",
+                language="python",
+                extra_arguments=[
+                    "--IPKernelApp.log_level=ERROR",  # no remark on its own transport
+                    f"--IPKernelApp.exec_lines=import os; os.environ.update({environment})",
+                ],
+                # Not papermill's `cwd`, which is one for all threads.
+                resources={"metadata": {"path": str(plan.path.parent)}},
+                progress_bar=sys.stderr.isatty() and at_once == 1,
+            )
         except PapermillExecutionError as error:
             raise ArticulensError(_sentence(plan, error, _keep_failed(plan, progress))) from error
         except (RuntimeError, TimeoutError) as error:  # the kernel died or never came up
@@ -194,16 +239,3 @@ def _sentence(plan: _Plan, error: Any, kept: Path) -> str:
     line = f" at '{arrow.group(1).strip()}'" if arrow else ""
     reason = str(error.evalue).strip().splitlines() or [""]
     return f"{where}: {error.ename}{line} ({reason[0]}); see {kept}, then correct the cell and run again."
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

@@ -70,6 +70,6 @@ def sources(root: Path) -> Iterator[Path]:
     yield from (root / name for name in ("_config.yml", "_toc.yml", "index.md") if (root / name).is_file())
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
-        skipped = inside[:2] == ("executed", "failed") or path.name == "MANIFEST.json" or "__pycache__" in inside
+        skipped = "failed" in inside or path.name == "MANIFEST.json" or "__pycache__" in inside
         if path.is_file() and not skipped and not path.name.startswith("."):
             yield path

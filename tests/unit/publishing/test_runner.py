@@ -219,3 +219,14 @@ def test_manifest_changes_only_with_a_cause(book: Path) -> None:
     _run(book, params={"count": 3})
     update_manifest(book, ["01_tiny"])
     assert json.loads(path.read_text())["01_tiny"]["causes"]["parameters"]["count"] == 3
+
+
+def test_a_notebook_in_a_folder_of_its_own_keeps_it(book: Path) -> None:
+    path = book / "notebooks" / "first_steps" / "walk.py"
+    path.parent.mkdir()
+    path.write_text((book / "notebooks" / "01_tiny.py").read_text())
+    (run,) = run_notebooks([path], say=lambda line: None)
+    assert run.output == book / "book" / "executed" / "first_steps" / "walk.ipynb"
+    assert run.output.is_file()
+    update_manifest(book, ["first_steps/walk"])
+    assert set(json.loads((book / "book" / "executed" / "MANIFEST.json").read_text())) == {"first_steps/walk"}
