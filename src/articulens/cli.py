@@ -42,6 +42,7 @@ for _command in (commands.train, commands.speech, commands.evaluate):
 out = Console()
 _debug = False
 
+Jobs = Annotated[int, typer.Option(min=1, help="So many notebooks at a time; 1 where memory is short.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 
 
@@ -103,7 +104,7 @@ def probe(
     ] = None,
     alpha: Annotated[str, typer.Option(help="'auto' (chosen inside the training data), 'ols', or a number.")] = "auto",
     reading: Annotated[
-        list[str], typer.Option(help="measured, rolled (negative control), lag+0.100 …; repeatable.")
+        list[str], typer.Option(help="measured; rolled, swapped (negative controls); lag+0.100 …; repeatable.")
     ] = ["measured"],  # noqa: B006
     published: Annotated[
         bool,
@@ -220,32 +221,44 @@ def _penalty(alpha: str) -> float | tuple[float, ...]:
 
 @app.command()
 def run(
-    notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="Names in notebooks/, or paths.")],
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NOTEBOOK", help="Names in notebooks/, or paths; none: all chapters of the book."),
+    ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="Set a parameter; repeatable.")
     ] = None,
     params: Annotated[str | None, typer.Option(help="A file of parameters, or its name in notebooks/params.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even what is fresh.")] = False,
+    jobs: Jobs = 2,
 ) -> None:
     """Execute notebooks whose code, data, models or parameters changed.
 
-    Example: **articulens run 02_map_layers_and_sensors -p protocol loso --params smoke**
+    For example:
+
+    **articulens run 02_map_layers_and_sensors -p protocol loso --params smoke**
+
+    **articulens run --params smoke**
     """
     from articulens.publishing import run_notebooks
+    from articulens.publishing.book import executed_pages
+    from articulens.publishing.notebooks import find_root
 
     values = dict(pair.partition("=")[::2] for pair in parameter or [])
-    run_notebooks(notebooks, values, params, force=force, say=typer.echo)
+    chapters = notebooks or executed_pages(find_root())
+    run_notebooks(chapters, values, params, force=force, jobs=jobs, say=typer.echo)
 
 
 @app.command()
 def book(
     params: Annotated[str, typer.Option(help="A file of parameters, or its name in notebooks/params.")] = "bundled",
     force: Annotated[bool, typer.Option("--force", help="Run and build everything again.")] = False,
+    jobs: Jobs = 2,
 ) -> None:
     """Execute stale notebooks and build the site into _build/html."""
     from articulens.publishing import build_book
 
-    build_book(params, force=force, say=typer.echo)
+    build_book(params, force=force, jobs=jobs, say=typer.echo)
 
 
 def _pairs(arguments: list[str]) -> list[str]:

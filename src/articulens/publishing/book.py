@@ -33,6 +33,7 @@ def build_book(
     *,
     root: str | Path | None = None,
     force: bool = False,
+    jobs: int = 2,
     say: Callable[[str], None] = print,
 ) -> Book:
     """Run the stale notebooks of the table of contents, build the site, and check it.
@@ -45,6 +46,8 @@ def build_book(
         Folder of the book; default the one with ``_toc.yml`` at or above the working folder.
     force
         Run every notebook and build the site even if nothing changed.
+    jobs
+        At most so many notebooks run at a time.
     say
         Takes lines about the progress.
 
@@ -57,7 +60,7 @@ def build_book(
     folder = find_root(root)
     pages = executed_pages(folder)
     runs = run_notebooks(
-        [folder / "notebooks" / f"{page}.py" for page in pages], params_file=params, force=force, say=say
+        [folder / "notebooks" / f"{page}.py" for page in pages], params_file=params, force=force, jobs=jobs, say=say
     )
     gates.check_executed([run.output for run in runs])
     if Path(params).stem == PUBLISHED:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from joblib import cpu_count
 
 from articulens.errors import ArticulensError
 from articulens.publishing import run_notebooks
@@ -167,25 +168,72 @@ def test_nothing_runs_when_a_parameter_is_unknown(book: Path) -> None:
     assert not (book / "book").exists()
 
 
-def test_kill_leaves_the_old_copy_and_no_kernel(book: Path) -> None:
+def _beside(book: Path, name: str, code: str) -> Path:
+    path = book / "notebooks" / f"{name}.py"
+    path.write_text(f"# %%\n{code}\n")
+    return path
+
+
+MEET = """
+import pathlib, time
+pathlib.Path("{own}").touch()
+for _ in range(600):
+    if pathlib.Path("{other}").exists():
+        break
+    time.sleep(0.1)
+else:
+    raise TimeoutError("nobody came")
+"""
+
+
+@pytest.mark.skipif(cpu_count() < 2, reason="two notebooks need two cores to run side by side")
+def test_two_run_at_a_time_each_with_its_share_of_the_cores(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    shares = "import os\nprint(os.environ['LOKY_MAX_CPU_COUNT'], os.environ['OMP_NUM_THREADS'])"
+    paths = [
+        _beside(book, "02_one", MEET.format(own="a", other="b") + shares),
+        _beside(book, "03_two", MEET.format(own="b", other="a") + shares),
+    ]
+    lines: list[str] = []
+    runs = run_notebooks(paths, say=lines.append)
+    assert [run.notebook for run in runs] == ["02_one", "03_two"]
+    assert [_printed(run.output) for run in runs] == [f"{cpu_count() // 2} {cpu_count() // 2}\n"] * 2
+    assert [line.partition(":")[0] for line in lines[:2]] == ["02_one", "03_two"]
+
+
+def test_a_chapter_waits_for_the_earlier_ones_whose_tables_it_names(book: Path) -> None:
+    write = "import pathlib, time\ntime.sleep(1)\npathlib.Path('02_one.csv').write_text('r')"
+    read = "import pathlib\nname = '02_one_and_more'\nprint(pathlib.Path('02_one.csv').read_text())"
+    paths = [_beside(book, "02_one", write), _beside(book, "03_two", read)]
+    lines: list[str] = []
+    assert _printed(run_notebooks(paths, say=lines.append)[1].output) == "r\n"
+    assert [line.split()[:2] for line in lines] == [
+        ["02_one:", "running,"], ["02_one:", "done"], ["03_two:", "running,"], ["03_two:", "done"],
+    ]  # fmt: skip
+    assert len(run_notebooks(paths[::-1], force=True, say=lines.append)) == 2, "who comes first waits for nobody"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_kill_leaves_the_old_copies_and_no_kernel(book: Path, how: signal.Signals) -> None:
     output = _run(book).output
     before = output.read_bytes()
-    _edit(
-        book,
-        "print(name, total)",
-        "import os, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(120)",
+    asleep = "import os, time, pathlib\npathlib.Path('{}').write_text(str(os.getpid()))\ntime.sleep(120)"
+    _edit(book, "print(name, total)", asleep.format("pid"))
+    paths = [str(book / "notebooks" / "01_tiny.py"), str(_beside(book, "02_new", asleep.format("pid2")))]
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's & would ignore it
+        f"from articulens.publishing import run_notebooks; run_notebooks({paths!r})"
     )
-    path = str(book / "notebooks" / "01_tiny.py")
-    program = f"from articulens.publishing import run_notebooks; run_notebooks([{path!r}])"
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    marker = book / "notebooks" / "pid"
-    _wait(lambda: marker.exists() and marker.read_text())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    markers = [book / "notebooks" / "pid", book / "notebooks" / "pid2"][: min(2, cpu_count())]
+    _wait(lambda: all(marker.exists() and marker.read_text() for marker in markers))
+    process.send_signal(how)
+    assert process.wait(timeout=60) != 0
     assert output.read_bytes() == before
     assert [path.name for path in output.parent.iterdir()] == [output.name]
-    kernel = int(marker.read_text())
-    _wait(lambda: not _alive(kernel))
+    for marker in markers:
+        kernel = int(marker.read_text())
+        _wait(lambda kernel=kernel: not _alive(kernel))
 
 
 def _wait(done, seconds: float = 60) -> None:
