@@ -22,6 +22,7 @@
 # ```{admonition} You will learn
 # * why the layer must be chosen by other speakers than the one it is scored on,
 # * how to compare encoders on the same speakers, with an interval, and with all comparisons in one family,
+# * what a probe scores that hears nothing of the mouth,
 # * what the published mean over layers hides.
 # ```
 
@@ -46,6 +47,7 @@ pairs: list = [
     ["tiny-multi", "logmel+6"],
     ["tiny-ssl", "logmel+6"],
 ]  # named comparisons, each [a, b] for a minus b; empty compares every model with every reference
+control: str = "tiny-multi"  # the encoder that the negative controls are made for, one of models
 protocol: str = "loso_sentence"  # who trains and who tests
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of sentences
@@ -56,6 +58,7 @@ cache: str = "../cache"  # folder of intermediate moments
 results: str = "../cache/results"  # folder of the table behind the figures
 
 # %%
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -63,6 +66,7 @@ import pandas as pd
 from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
+from articulens.evaluation.baselines import constant_scores, negative_controls
 from articulens.evaluation.comparison import at_chosen_layer, compare
 from articulens.evaluation.inference import interval_words, per_speaker, summarise
 from articulens.evaluation.protocols import open_protocol
@@ -88,7 +92,9 @@ pd.DataFrame({name: {"layers": len(e.layers), "dimensions": e.width} for name, e
 # ## Score every layer of every encoder
 #
 # The same frames, the same folds and the same probe for all: ridge regression whose penalty is chosen inside the
-# training data. `by` keeps the languages apart, for a model may be at home in one of them.
+# training data. `by` keeps the languages apart, for a model may be at home in one of them. For one encoder and its
+# untrained twin the positions are read in two more ways, as negative controls: *rolled* in time by a random amount,
+# and *swapped* with those of another sentence of the same speaker.
 
 # %%
 if len(recordings.speakers) < 2 and protocol.startswith("lo"):
@@ -98,11 +104,27 @@ chosen = open_protocol(protocol)
 design = CellDesign.for_protocols([chosen], ["language"], folds=folds, seed=seed)
 options = TargetOptions(frames=frames, seed=seed)
 probe = LinearProbe(PENALTIES, standardize=True)
-stores = {name: sweep(recordings, e, design, out=cache, options=options) for name, e in encoders.items()}
+if control not in names:
+    print(f"Not shown: negative controls for {control}, which is not among the models; those of {names[0]} are.")
+    control = names[0]
+several = recordings.to_frame().groupby("speaker")["sentence"].nunique().min() > 1
+readings = ("measured", "rolled", "swapped") if several else ("measured", "rolled")
+with_controls = {control, f"{control}@random"}
+stores = {
+    name: sweep(
+        recordings, e, design, out=cache,
+        options=replace(options, readings=readings) if name in with_controls else options,
+    )
+    for name, e in encoders.items()
+}  # fmt: skip
+
+# %%
 scores = pd.concat(
     [evaluate(s, chosen, probe, by=[[], ["language"]], jobs=-1, experiment="E1") for s in stores.values()],
     ignore_index=True,
 )
+read_all = scores[scores["model"].isin(with_controls) & (scores["language"] == "all")]
+scores = scores[scores["target"] == "measured"]
 out = Path(results) / "01_compare_models.parquet"
 write_scores(scores.round({"r": 4, "rmse_mm": 4, "seconds": 2}), out)
 by_language, scores = scores[scores["language"] != "all"], scores[scores["language"] == "all"]
@@ -134,6 +156,24 @@ table = summarise(scores, ["model"]).rename(columns={"mean": "mean over layers"}
 best = at_best.groupby("model", sort=False).agg(r=("r", "mean"), layer=("layer", lambda s: s.mode()[0]))
 table = table.merge(best.rename(columns={"r": "layer chosen", "layer": "most often layer"}), on="model")
 table.round(3)
+
+# %% [markdown]
+# ## What scores without a mouth
+#
+# A correlation is to be read against what can be had without any articulation in the sound. Rolled and swapped
+# positions move like this speaker's tongue but do not go with the sound; the untrained twin hears the sound with weights
+# that know nothing; and a *constant* has no r at all, but an error in mm that a probe has to beat.
+
+# %%
+if not several:
+    print("Not shown: swapped positions; a speaker has one sentence only.")
+nulls = negative_controls(read_all, constant_scores(stores[control], chosen), control)
+write_scores(nulls.round({"r": 4, "rmse_mm": 4}), Path(results) / "01_negative_controls.parquet")
+r, mm = (summarise(nulls, ["control"], value=value).set_index("control") for value in ("r", "rmse_mm"))
+r.join(mm, lsuffix=" r", rsuffix=" mm").drop(columns=["speakers r"]).round(3)
+
+# %% mystnb={"image": {"alt": "One row a control: a dot for each speaker, the mean over speakers and its interval, for the model as measured and for its negative controls."}, "figure": {"caption": "Negative controls: every speaker; large mark: mean, bar: 95 % interval over speakers. The constants have no r.", "name": "fig-models-controls"}}
+speaker_dots(nulls.dropna(subset=["r"]), category="control", title=f"{control} on {recordings.name}, {protocol}")
 
 # %% [markdown]
 # ## Who is better than whom
@@ -183,5 +223,9 @@ print(
     f"Highest at a layer chosen by other speakers: {top.index[-1]} ({top.iloc[-1]:.3f}); lowest: {top.index[0]} "
     f"({top.iloc[0]:.3f})."
 )
+mean_r, mean_mm = (nulls.groupby("control", sort=False)[value].mean() for value in ("r", "rmse_mm"))
+for name in mean_r.dropna().index[1:]:
+    print(f"{name}: r {mean_r[name]:.3f}, where {control} has {mean_r.iloc[0]:.3f} as measured.")
+print("Errors in mm: " + ", ".join(f"{name} {value:.2f}" for name, value in mean_mm.items()) + ".")
 if (at_best["chosen"] != "by other speakers").any():
     print("With one speaker nobody else can choose the layer: the middle layer was taken, and nothing here compares.")

@@ -15,6 +15,8 @@ import pandas as pd
 import torch
 
 from articulens.cells import CellDesign, CellStore
+from articulens.controls import SWAPPED, partners
+from articulens.corpora.audio import audio_duration
 from articulens.corpora.catalog import Corpus
 from articulens.corpora.schema import Utterance
 from articulens.encoders.base import Encoder, States
@@ -102,11 +104,14 @@ def stream(
     Utterances of one cell follow each other, so that what is added up together is encoded together.
     """
     order = sorted(utterances, key=lambda u: (*map(str, table.loc[u.id]), u.id))
+    others = partners(corpus, {u.id: audio_duration(u.audio) for u in corpus}) if SWAPPED in options.readings else {}
+    intervals_of = corpus.read_intervals if options.frames == "speech" else lambda _: []
     batch: list[Heard] = []
     for utterance in order:
         try:
-            intervals = corpus.read_intervals(utterance) if options.frames == "speech" else []
-            item = Heard(utterance, *corpus.read(utterance), intervals)
+            swap = others.get(utterance.id)
+            other = (corpus.read_trajectory(swap), intervals_of(swap)) if swap else None
+            item = Heard(utterance, *corpus.read(utterance), intervals_of(utterance), other)
         except ArticulensError as error:
             _skip(utterance, error, skipped)
             continue

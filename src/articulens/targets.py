@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from articulens.controls import ROLLED, SWAPPED, parse_reading, roll, stretch
 from articulens.corpora import published
 from articulens.corpora.labels import Interval, speech_mask
 from articulens.corpora.schema import TARGETS, Trajectory, Utterance
 from articulens.corpora.signals import align, channel_statistics
 from articulens.errors import ArticulensError
 from articulens.moments import Array
-from articulens.probes.controls import parse_reading, roll
 
 WORDS = {
     "frames": ("all", "speech"),
@@ -26,13 +26,17 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Heard:
-    """One utterance as read: sound, positions, and the labelled intervals where they were asked for."""
+    """One utterance as read: sound, positions, and the labelled intervals where they were asked for.
+
+    `other` is another sentence of the same speaker, positions and intervals, where swapped positions were asked for.
+    """
 
     utterance: Utterance
     samples: npt.NDArray[np.float32]
     rate_hz: float
     trajectory: Trajectory
     intervals: list[Interval]
+    other: tuple[Trajectory, list[Interval]] | None = None
 
     @property
     def seconds(self) -> float:
@@ -50,7 +54,9 @@ class TargetOptions:
         Sensor and axis, ``"TT.x"``.
     readings
         ``"measured"``; negative controls: ``"rolled"`` (every utterance's positions rolled in time by a random
-        amount), ``"lag+0.100"`` (positions that many seconds after the sound; any signed number).
+        amount), ``"swapped"`` (those of another sentence of the same speaker, the one nearest in length, stretched
+        evenly to the same number of frames), ``"lag+0.100"`` (positions that many seconds after the sound; any signed
+        number).
     frames
         ``"all"``, or ``"speech"``: only frames that the utterance's labels do not call silence.
     cutoff_hz
@@ -88,6 +94,11 @@ class TargetOptions:
                 )
         for reading in self.readings:
             parse_reading(reading)
+        if SWAPPED in self.readings and (self.zscore, self.resampling) != ("none", "exact"):
+            raise ArticulensError(
+                f"'{SWAPPED}' positions are in mm and exactly resampled, but zscore is '{self.zscore}' and resampling "
+                f"'{self.resampling}'; leave the reading out, or set 'none' and 'exact'."
+            )
 
     def targets(self) -> list[tuple[str, str]]:
         """Return (channel, reading) of every target column."""
@@ -113,9 +124,36 @@ class TargetOptions:
             keep &= speech_mask(heard.intervals, times_s)
         rng = np.random.default_rng([self.seed, *heard.utterance.id.encode()])
         frame_s = float(np.diff(times_s).mean()) if len(times_s) > 1 else 1.0
-        columns = [roll(at[0.0][keep], rng, frame_s) if lag is None else at[lag][keep] for lag in lags]
+        controls = {
+            ROLLED: lambda: roll(at[0.0][keep], rng, frame_s),
+            SWAPPED: lambda: stretch(self._of_other(heard, frame_s), int(keep.sum())),
+        }
+        columns = [
+            controls[reading]() if lag is None else at[lag][keep]
+            for reading, lag in zip(self.readings, lags, strict=True)
+        ]
         if self.zscore == "file":
             whole = track.positions if self.resampling == "published" else at[0.0]
             mean, spread = channel_statistics(whole)
             columns = [(column - mean) / spread for column in columns]
         return keep, np.concatenate(columns, axis=1)
+
+    def _of_other(self, heard: Heard, frame_s: float) -> Array:
+        """Return the positions of the other sentence at frames of its own, those that would be kept."""
+        utterance = heard.utterance
+        if heard.other is None:
+            raise ArticulensError(
+                f"{utterance.id}: '{SWAPPED}' positions need another sentence of speaker {utterance.speaker}, but "
+                "there is none; leave this reading out."
+            )
+        trajectory, intervals = heard.other
+        times_s = np.arange(trajectory.start_s, trajectory.start_s + trajectory.duration_s, frame_s)
+        y = align(trajectory.select(self.channels), times_s, cutoff_hz=self.cutoff_hz or None, edge_s=self.edge_s)
+        keep = np.isfinite(y).all(axis=1)
+        if self.frames == "speech":
+            keep &= speech_mask(intervals, times_s)
+        if not keep.any():
+            raise ArticulensError(
+                f"{trajectory.source}: no frame of it can stand for those of {utterance.id}; leave '{SWAPPED}' out."
+            )
+        return y[keep]
