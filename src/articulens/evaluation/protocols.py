@@ -73,9 +73,10 @@ class Protocol:
                 any_split = True
                 yield split
         if not any_split:
+            there = " and ".join(f"{cells[key].nunique()} {key.replace('_', ' ')}(s)" for key in self.keys)
             raise ArticulensError(
-                f"protocol '{self.name}': {cells['speaker'].nunique()} speaker(s) in {len(cells)} cell(s) leave nobody "
-                "to train on once the test set is taken out; use a corpus with more speakers or another protocol."
+                f"protocol '{self.name}': {there} leave nobody to train on once the test set is taken out; use a "
+                "corpus with more of them or another protocol."
             )
 
 
@@ -130,7 +131,9 @@ def loso(*, sentences: bool = False) -> Protocol:
         for speaker in pd.unique(speakers):
             for fold in np.unique(folds):
                 train = (speakers != speaker) & ((folds != fold) | (not sentences))
-                yield Split(train, (speakers == speaker) & (folds == fold), "other speakers", speakers)
+                # Of one speaker alone a penalty can only be chosen between sentences.
+                inner = speakers if len(np.unique(speakers[train])) > 1 else folds
+                yield Split(train, (speakers == speaker) & (folds == fold), "other speakers", inner)
 
     if sentences:
         return Protocol(
@@ -215,3 +218,40 @@ def open_protocol(name: str) -> Protocol:
             + ("name the column that speakers share, as in loso_within(l1)." if wants_column else "takes no column.")
         )
     return _PROTOCOLS[match[1]](match[2]) if wants_column else _PROTOCOLS[match[1]]()
+
+
+def within_reach(name: str, utterances: pd.DataFrame, folds: int) -> tuple[str, int, str]:
+    """Return the protocol nearest to a wanted one that a corpus can serve, the folds it can fill, and what it lacks.
+
+    Parameters
+    ----------
+    name
+        The wanted protocol.
+    utterances
+        From ``corpus.to_frame()``.
+    folds
+        The wanted number of folds of sentences.
+
+    Returns
+    -------
+    Name, folds (two or more), and a sentence on what was wanted and cannot be had; empty when nothing is lacking.
+    """
+    speakers, sentences, languages = (utterances[column].nunique() for column in ("speaker", "sentence", "language"))
+    found, lacks = open_protocol(name).name, []
+    if found == "leave_language_out" and languages < 2:
+        found = "loso_sentence"
+        lacks.append("a second language")
+    if found.startswith(("loso", "leave")) and speakers < 2:
+        found = "sentence"
+        lacks.append("a second speaker")
+    if found == "sentence" and sentences < 2:
+        found = "frame_shuffled"
+        lacks.append("a second sentence")
+    if found == "loso_sentence" and sentences < 2:
+        found = "loso"
+        lacks.append("a second sentence")
+    enough = min(folds, max(2, sentences))
+    words = [f"{name}, which needs {' and '.join(lacks)}; {found} is shown instead."] if lacks else []
+    if enough < folds and "sentence" in found:
+        words.append(f"{folds} folds, for there are {sentences} different sentences; {enough} folds are used.")
+    return found, enough, " ".join(words)

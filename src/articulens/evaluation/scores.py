@@ -180,6 +180,11 @@ def fit_splits(
             mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
         inner = pd.factorize(split.inner[train])[0] % inner_folds
         folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
+        if len(folds) < 2 and np.size(probe.alpha) > 1:
+            raise ArticulensError(
+                f"protocol '{protocol.name}': {split.train_group} are one group only, and a penalty is chosen between "
+                "two or more; use a corpus with more speakers, or a single penalty."
+            )
         fitted = clone(probe).fit_moments(Moments.sum(folds), folds=folds)
         yield split, fitted.rescaled(mean, spread)
 

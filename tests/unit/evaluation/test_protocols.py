@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from articulens.cells import CellDesign
 from articulens.errors import ArticulensError
-from articulens.evaluation.protocols import PROTOCOLS, open_protocol
+from articulens.evaluation.protocols import PROTOCOLS, open_protocol, within_reach
 
 NAMES = [name if name != "loso_within" else "loso_within(l1)" for name in PROTOCOLS]
 
@@ -129,3 +129,42 @@ def test_what_a_corpus_cannot_give_is_said():
         CellDesign(("dialect",)).assign(one)
     with pytest.raises(ArticulensError, match="cannot fill 50 folds"):
         CellDesign(("sentence_fold",), folds=50).assign(one)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "speakers", "sentences", "found", "folds", "words"),
+    [
+        ("loso_sentence", 4, 10, "loso_sentence", 5, ""),
+        ("loso_sentence", 1, 10, "sentence", 5, "loso_sentence, which needs a second speaker; sentence is shown"),
+        ("loso_sentence", 3, 1, "loso", 2, "loso_sentence, which needs a second sentence; loso is shown"),
+        ("loso", 1, 1, "frame_shuffled", 2, "loso, which needs a second speaker and a second sentence; frame_shuffled"),
+        (
+            "leave_language_out",
+            2,
+            3,
+            "loso_sentence",
+            3,
+            "needs a second language; loso_sentence is shown instead.",
+        ),
+        ("sentence", 1, 3, "sentence", 3, "5 folds, for there are 3 different sentences; 3 folds are used."),
+        ("frame_shuffled", 1, 1, "frame_shuffled", 2, ""),
+        ("loso_within( language )", 2, 5, "loso_within(language)", 5, ""),
+    ],
+)
+def test_the_nearest_protocol_that_a_corpus_can_serve(wanted, speakers, sentences, found, folds, words):
+    table = corpus_table(speakers, sentences)
+    table = table[table["language"] == "fi"]
+    assert not words or words in within_reach(wanted, table, 5)[2]
+    got = within_reach(wanted, table, 5)
+    assert got[:2] == (found, folds) and bool(got[2]) == bool(words)
+    protocol = open_protocol(found)
+    design = CellDesign.for_protocols([protocol], ["language"], folds=folds)
+    cells = design.assign(table).assign(frame_fold=table.index % 2).drop_duplicates()
+    assert list(protocol.splits(cells)), "what is said to be within reach is"
+
+
+def test_a_penalty_can_be_chosen_with_one_speaker_in_training():
+    design = CellDesign.for_protocols([open_protocol("loso_sentence")])
+    cells = design.assign(corpus_table(2)).drop_duplicates()
+    for split in open_protocol("loso_sentence").splits(cells):
+        assert len(np.unique(split.inner[split.train])) > 1
