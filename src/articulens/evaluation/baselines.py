@@ -106,7 +106,7 @@ def negative_controls(scores: pd.DataFrame, constants: pd.DataFrame, model: str)
     }
     layers = at_chosen_layer(measured)[["model", "speaker", "layer"]]
     read = scores.merge(layers, on=["model", "speaker", "layer"])
-    read = read.assign(control=[words.get(key) for key in zip(read["model"], read["target"], strict=True)])
+    read = read.assign(control=[words.get(key, "") for key in zip(read["model"], read["target"], strict=True)])
     every = pd.concat([read, constants.assign(control=constants["predictor"])], ignore_index=True)
     order = pd.Categorical(every["control"], [*words.values(), *PREDICTORS], ordered=True)
     table = every.assign(control=order).groupby(["control", "speaker"], observed=True)[["r", "rmse_mm"]].mean()
