@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from articulens.corpora.limits import check_file
 from articulens.corpora.readers.carstens_ascii import FIELDS
 from articulens.corpora.readers.clock import agreed_rate
 from articulens.corpora.readers.columns import signed_axes
-from articulens.corpora.readers.gate import implausible
+from articulens.corpora.readers.gate import all_plausible, implausible
 from articulens.corpora.readers.records import check_width
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
@@ -185,7 +186,7 @@ def _normalised(head: NDArray[np.float32], width: int) -> bool:
 
 
 def _positions(
-    stream: object,
+    stream: BinaryIO,
     frames: int,
     width: int,
     sensors: Mapping[str, int],
@@ -202,24 +203,31 @@ def _positions(
         raise ArticulensError(f"axes: there is no axis {error} in a .pos file, only X, Y and Z.") from error
     taken = np.array([7 * (socket - 1) + field for socket in sensors.values() for field in fields])
     residual = np.array([7 * (socket - 1) + rms_field for socket in sensors.values()])
-    signs = np.tile([sign for sign, _ in axes.values()], len(sensors))
     positions = np.empty((frames, len(taken)))
     step = max(1, _BLOCK // (4 * width))
     block = np.empty((min(step, frames), width), dtype="<f4")
-    for first in range(0, frames, step):
-        part = block[: min(step, frames - first)]
-        view = memoryview(part.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
-        while len(view):
-            got = stream.readinto(view)  # type: ignore[attr-defined]
-            if not got:
-                raise OSError(5, "it became shorter while it was read")
-            view = view[got:]
-        values = part.take(taken, axis=1)
-        here = positions[first : first + len(part)]
-        with np.errstate(invalid="ignore"):
-            np.multiply(values, signs, out=here)
-        sensorwise = values.reshape(len(part), len(sensors), len(fields))
-        bad = implausible(sensorwise, part.take(residual, axis=1), max_abs_mm=max_abs_mm, max_rms=max_rms)
-        if bad.any():
-            here.reshape(sensorwise.shape)[bad] = np.nan
+    flipped = [i for i, (sign, _) in enumerate(axes.values()) if sign < 0]
+    gate = {"max_abs_mm": max_abs_mm, "max_rms": max_rms}
+    with np.errstate(invalid="ignore"):
+        for first in range(0, frames, step):
+            part = block[: min(step, frames - first)]
+            _fill(stream, part)
+            values = part.take(taken, axis=1)
+            rms = part[:, residual]
+            here = positions[first : first + len(part)]
+            here[...] = values
+            for axis in flipped:
+                here[:, axis :: len(fields)] *= -1
+            if not all_plausible(values, rms, **gate):
+                sensorwise = values.reshape(len(part), len(sensors), len(fields))
+                here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
     return positions
+
+
+def _fill(stream: BinaryIO, block: NDArray[np.float32]) -> None:
+    view = memoryview(block.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
+    while len(view):
+        got = stream.readinto(view)  # type: ignore[attr-defined]
+        if not got:
+            raise OSError(5, "it became shorter while it was read")
+        view = view[got:]

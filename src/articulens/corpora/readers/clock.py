@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from articulens.errors import ArticulensError
 
 
-def regular_clock(clock: NDArray[np.float64], rate_hz: float | None, path: Path, name: str) -> tuple[float, float]:
+def regular_clock(clock: NDArray[np.floating], rate_hz: float | None, path: Path, name: str) -> tuple[float, float]:
     """Return start (s) and rate (Hz) of a clock, which must be regular within a quarter of a step.
 
     Parameters
     ----------
     clock : (samples,)
-        Time of each sample, s.
+        Time of each sample, s, in any precision.
     rate_hz : float, optional
         The rate, where it is known; otherwise it follows from the clock.
     path : Path
@@ -34,6 +34,8 @@ def regular_clock(clock: NDArray[np.float64], rate_hz: float | None, path: Path,
             f"{path}: {len(clock)} sample of positions, expected at least 2; export it again or leave this "
             "utterance out."
         )
+    with np.errstate(invalid="ignore"):
+        clock = clock.astype(np.float64)
     span = clock[-1] - clock[0]
     if rate_hz is None:
         rate_hz = (len(clock) - 1) / span if span > 0 else np.nan

@@ -63,5 +63,6 @@ def take_columns(
             f"{path}: none of the columns of the channel map is there (expected {expected}, ...; found "
             f"{there}, ...); correct 'channels' and 'axes' in the recipe."
         )
-    positions = np.stack([sign * columns[name] for sign, name in found.values()], axis=1)
-    return positions.astype(np.float64), tuple(found)
+    with np.errstate(invalid="ignore"):  # a NaN of any kind is a missing sample, no reason to warn
+        positions = np.stack([sign * columns[name] for sign, name in found.values()], axis=1).astype(np.float64)
+    return positions, tuple(found)

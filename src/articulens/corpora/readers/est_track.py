@@ -61,7 +61,7 @@ def read(
     path = Path(path)
     content = read_bytes(path)
     header, names, start = _header(content, path)
-    records = _records(content[start:], header, len(names), path)
+    records = _records(memoryview(content)[start:], header, len(names), path)
     wanted = column_names(columns, channels or {s: s for s in SENSORS}, axes or {a: f"+{a}" for a in AXES})
     for _, name in wanted.values():
         if names.count(name) > 1:
@@ -120,8 +120,10 @@ def _header(content: bytes, path: Path) -> tuple[dict[str, str], list[str], int]
     return header, [names[i] for i in range(len(names))], end + len(_END)
 
 
-def _records(body: bytes, header: Mapping[str, str], channels: int, path: Path) -> NDArray[np.float64]:
-    """Return (frames, 2 + channels)."""
+def _records(
+    body: memoryview, header: Mapping[str, str], channels: int, path: Path
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Return (frames, 2 + channels), in the precision of the file."""
     kind, frames = header.get("DataType"), header.get("NumFrames", "")
     width = channels + 2
     if not re.fullmatch("[0-9]{1,9}", frames) or header.get("BreaksPresent", "true") != "true":
@@ -140,12 +142,11 @@ def _records(body: bytes, header: Mapping[str, str], channels: int, path: Path) 
                 f"{path}: {len(body)} bytes of records, expected {int(frames) * width * 4} ({frames} frames of {width} "
                 "numbers); the file is damaged or cut short: copy it again."
             )
-        with np.errstate(invalid="ignore"):
-            return np.frombuffer(body, dtype=order).astype(np.float64).reshape(-1, width)
+        return np.frombuffer(body, dtype=order).reshape(-1, width)
     if kind != "ascii":
         raise ArticulensError(f"{path}: its header has DataType {kind}, expected ascii or binary; copy it again.")
-    cells = body.split()
-    if len(cells) != int(frames) * width or not body.endswith(b"\n"):
+    cells = bytes(body).split()
+    if len(cells) != int(frames) * width or body[-1:] != b"\n":
         raise ArticulensError(
             f"{path}: {len(cells)} numbers, expected {int(frames) * width} ({frames} frames of {width}) and an end of "
             "line; the file is damaged or cut short: copy it again."

@@ -6,6 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def all_plausible(positions: NDArray, rms: NDArray, *, max_abs_mm: float, max_rms: float) -> bool:
+    """Say whether `implausible` would find nothing, from the extremes alone: most blocks of most files need no more.
+
+    False only means that one has to look: a coordinate of exactly zero is still a position where the others are not.
+    Parameters are those of `implausible`.
+    """
+    size = np.abs(positions)
+    # The extremes of anything and NaN are NaN, and a comparison with NaN is false.
+    return bool(size.min() > 0 and size.max() <= max_abs_mm and rms.max() <= max_rms)
+
+
 def implausible(positions: NDArray, rms: NDArray | None, *, max_abs_mm: float, max_rms: float) -> NDArray[np.bool_]:
     """Say which samples are not a sensor's position.
 

@@ -67,7 +67,7 @@ def read(
             f"({', '.join(map(str, sorted(lengths)))} samples), expected the same for all; export the file again."
         )
     table = {
-        f"{source}_{letter}": signals[source][1][:, i].astype(np.float64)
+        f"{source}_{letter}": signals[source][1][:, i]
         for source in sources
         for i, letter in enumerate(_LETTERS[: signals[source][1].shape[1]])
     }

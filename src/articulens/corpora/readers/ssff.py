@@ -79,7 +79,8 @@ def read(
             ending = [column for column in tables[file] if column.endswith(f"_{word}") or column == word]
             names = ending if one_file_a_sensor else [column for column in tables[file] if column == name]
             if len(names) == 1:
-                found[f"{sensor}.{axis}"] = sign * tables[file][names[0]].astype(np.float64)
+                with np.errstate(invalid="ignore"):  # a NaN of any kind is a missing sample, no reason to warn
+                    found[f"{sensor}.{axis}"] = sign * tables[file][names[0]].astype(np.float64)
     if not found:
         raise ArticulensError(
             f"{path}: none of the columns of the channel map is there "
