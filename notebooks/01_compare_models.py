@@ -69,7 +69,7 @@ from articulens.encoders import open_encoder
 from articulens.evaluation.baselines import constant_scores, negative_controls
 from articulens.evaluation.comparison import at_chosen_layer, compare
 from articulens.evaluation.inference import interval_words, per_speaker, summarise
-from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.protocols import open_protocol, within_reach
 from articulens.evaluation.scores import evaluate, write_scores
 from articulens.figures import layer_profile, speaker_dots
 from articulens.probes.linear import PENALTIES, LinearProbe
@@ -97,9 +97,9 @@ pd.DataFrame({name: {"layers": len(e.layers), "dimensions": e.width} for name, e
 # and *swapped* with those of another sentence of the same speaker.
 
 # %%
-if len(recordings.speakers) < 2 and protocol.startswith("lo"):
-    print(f"Not shown: {protocol} needs a second speaker; the held-out sentences of the one speaker are scored.")
-    protocol = "sentence"
+protocol, folds, lacking = within_reach(protocol, recordings.to_frame(), folds)
+if lacking:
+    print(f"Not shown: {lacking}")
 chosen = open_protocol(protocol)
 design = CellDesign.for_protocols([chosen], ["language"], folds=folds, seed=seed)
 options = TargetOptions(frames=frames, seed=seed)
@@ -183,7 +183,10 @@ speaker_dots(nulls.dropna(subset=["r"]), category="control", title=f"{control} o
 
 # %%
 wanted = [tuple(pair) for pair in pairs] or [(m, r) for m in models for r in references]
-differences = compare(at_best, wanted, seed=seed)
+for a, b in wanted:
+    if missing := [name for name in (a, b) if name not in names]:
+        print(f"Not shown: {a} minus {b}; {' and '.join(missing)} is not among the encoders.")
+differences = compare(at_best, [pair for pair in wanted if set(pair) <= set(names)], seed=seed)
 differences.round(3)
 
 # %% [markdown]
@@ -214,18 +217,20 @@ def verdict(row: pd.Series) -> str:
 
 
 for _, row in differences.iterrows():
-    print(
-        f"{row['a']} minus {row['b']}: {row['difference']:+.3f} "
-        f"({interval_words(row['low'], row['high'], signed=True)}, p in the family {row['p_family']:.4f}): {verdict(row)}."
-    )
+    sure = f", p in the family {row['p_family']:.4f}" if pd.notna(row["p_family"]) else ""
+    words = f"{interval_words(row['low'], row['high'], signed=True)}{sure}): {verdict(row)}"
+    print(f"{row['a']} minus {row['b']}: {row['difference']:+.3f} " + (f"({words}." if sure else f"({verdict(row)})."))
 top = at_best.groupby("model")["r"].mean().sort_values()
+by_others = (at_best["chosen"] == "by other speakers").all()
 print(
-    f"Highest at a layer chosen by other speakers: {top.index[-1]} ({top.iloc[-1]:.3f}); lowest: {top.index[0]} "
+    f"Highest at {'a layer chosen by other speakers' if by_others else 'the middle layer'}: {top.index[-1]} ({top.iloc[-1]:.3f}); lowest: {top.index[0]} "
     f"({top.iloc[0]:.3f})."
 )
 mean_r, mean_mm = (nulls.groupby("control", sort=False)[value].mean() for value in ("r", "rmse_mm"))
 for name in mean_r.dropna().index[1:]:
     print(f"{name}: r {mean_r[name]:.3f}, where {control} has {mean_r.iloc[0]:.3f} as measured.")
 print("Errors in mm: " + ", ".join(f"{name} {value:.2f}" for name, value in mean_mm.items()) + ".")
-if (at_best["chosen"] != "by other speakers").any():
+if by_language["language"].nunique() < 2:
+    print(f"Not shown: languages side by side; all was said in {', '.join(by_language['language'].unique())}.")
+if not by_others:
     print("With one speaker nobody else can choose the layer: the middle layer was taken, and nothing here compares.")

@@ -42,11 +42,14 @@ results: str = "../cache/results"  # folder of the table behind the figures
 # %%
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from articulens.corpora import open_corpus
 from articulens.corpora.audio import audio_duration
 from articulens.encoders import open_encoder
+from articulens.errors import ArticulensError
+from articulens.evaluation.inference import FEWEST
 from articulens.evaluation.learning import collect, learning_curve, seconds_to_plateau
 from articulens.evaluation.scores import write_scores
 from articulens.figures import learning_curves
@@ -58,12 +61,18 @@ from articulens.targets import TargetOptions
 recordings = open_corpus(corpus)
 encoder = open_encoder(model, device=device, seed=seed)
 record(corpora={corpus: recordings}, encoders={model: encoder})
+if layer and layer not in encoder.layers:
+    print(f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the middle one is read.")
+    layer = ""
 layer = layer or encoder.layers[len(encoder.layers) // 2]
 length = pd.Series({u.id: audio_duration(u.audio) for u in recordings})
 owner = pd.Series({u.id: u.speaker for u in recordings})
 minutes = length.groupby(owner).sum() / 60
 if not speakers:
-    speakers = list(minutes.index[minutes * 60 >= least_seconds]) or [minutes.idxmax()]
+    speakers = list(minutes.index[minutes * 60 >= least_seconds])
+if not speakers:
+    speakers = [minutes.idxmax()]
+    print(f"Not shown: speakers with {least_seconds:g} s; nobody has more than {60 * minutes.max():.0f} s.")
 print(f"{model}, layer {layer} ({encoder.width} dimensions), speakers {', '.join(speakers)}")
 minutes[speakers].rename("minutes").round(2).to_frame()
 
@@ -74,6 +83,7 @@ minutes[speakers].rename("minutes").round(2).to_frame()
 
 # %%
 recordings = recordings.select(speaker=speakers)
+folds = min(folds, recordings.to_frame()["sentence"].nunique())
 kept = collect(recordings, encoder, layer, folds=folds, seed=seed, options=TargetOptions(frames=frames))
 frame_s = encoder.clock.hop / encoder.clock.rate_hz
 for speaker, utterances in kept.items():
@@ -90,9 +100,19 @@ probes = {"least squares": LinearProbe(0.0, standardize=True), "ridge": LinearPr
 curves = []
 for speaker, utterances in kept.items():
     for split in ("new sentences", "shuffled frames"):
-        curve = learning_curve(
-            utterances, seconds, probes, frame_s=frame_s, draws=draws, shuffled=split == "shuffled frames", seed=seed
-        )
+        try:
+            curve = learning_curve(
+                utterances,
+                seconds,
+                probes,
+                frame_s=frame_s,
+                draws=draws,
+                shuffled=split == "shuffled frames",
+                seed=seed,
+            )
+        except ArticulensError as error:  # one sentence only, say: the rest goes on
+            print(f"Not shown: {split} of {speaker} ({error})")
+            continue
         curves.append(curve.assign(speaker=speaker, split=split))
 curves = pd.concat(curves, ignore_index=True)
 curves.insert(0, "model", model)
@@ -101,6 +121,9 @@ write_scores(
 )
 mean = curves.groupby(["split", "probe", "speaker", "draw", "seconds", "n_frames"], as_index=False)["r"].mean()
 print(f"{len(curves)} scores")
+longest = curves["seconds"].max()
+if too_long := [size for size in seconds if size > longest]:
+    print(f"Not shown: {', '.join(f'{size:g}' for size in too_long)} s; the longest training set has {longest:.1f} s.")
 
 # %% mystnb={"image": {"alt": "Mean r against seconds of training speech on a logarithmic axis, least squares and ridge, test on new sentences; a dotted line marks where frames equal features."}, "figure": {"caption": "New sentences: thick, mean over speakers and draws; thin, every speaker and draw.", "name": "fig-size-sentences"}}
 learning_curves(
@@ -125,14 +148,16 @@ learning_curves(
 # Computed from the curves. The published curve, read off a figure, is in `data/published.csv` (experiment E3).
 
 # %%
-near = mean.loc[
-    (mean["n_frames"] - encoder.width).abs().groupby([mean["split"], mean["probe"]]).transform("min")
-    == (mean["n_frames"] - encoder.width).abs()
-]
+away = (mean["n_frames"] / encoder.width).map(np.log).abs()
+near = mean[away == away.groupby([mean["split"], mean["probe"]]).transform("min")]
 dip = near.groupby(["split", "probe"])["r"].mean()
 first = mean[mean["seconds"] == mean["seconds"].min()].groupby(["split", "probe"])["r"].mean()
-for split in ("new sentences", "shuffled frames"):
-    at = near.loc[near["split"] == split, "seconds"].iloc[0]
+splits = list(mean["split"].unique())
+for split in splits:
+    at, ratio = near.loc[near["split"] == split, ["seconds", "n_frames"]].iloc[0] / (1, encoder.width)
+    if not 0.5 <= ratio <= 2:
+        print(f"Not shown: {split}, about as many frames as features; the nearest size has {ratio:.1f} times as many.")
+        continue
     print(
         f"{split}: at {at:.1f} s, where frames are about as many as features, least squares has r "
         f"{dip[split, 'least squares']:.3f} and ridge {dip[split, 'ridge']:.3f}; with {mean['seconds'].min():.0f} s "
@@ -140,11 +165,12 @@ for split in ("new sentences", "shuffled frames"):
     )
 everything = mean.loc[mean.groupby(["split", "probe", "speaker", "draw"])["seconds"].idxmax()]
 gap = everything.groupby(["split", "probe"])["r"].mean()
-print(
-    f"With all there is, ridge has {gap['new sentences', 'ridge']:.3f} on new sentences and "
-    f"{gap['shuffled frames', 'ridge']:.3f} on shuffled frames: shuffling is worth "
-    f"{gap['shuffled frames', 'ridge'] - gap['new sentences', 'ridge']:+.3f}."
-)
+if len(splits) == 2:
+    print(
+        f"With all there is, ridge has {gap['new sentences', 'ridge']:.3f} on new sentences and "
+        f"{gap['shuffled frames', 'ridge']:.3f} on shuffled frames: shuffling is worth "
+        f"{gap['shuffled frames', 'ridge'] - gap['new sentences', 'ridge']:+.3f}."
+    )
 
 # %%
 plateau = mean.groupby(["split", "probe", "speaker", "draw"])[["seconds", "r"]].apply(seconds_to_plateau)
@@ -157,5 +183,7 @@ plateau.rename("seconds to 95 % of the highest r").groupby(["split", "probe"]).d
 # right edge, these seconds are a lower bound.
 
 # %%
-if len(kept) < 4:
-    print(f"{len(kept)} speaker(s) have enough speech: no interval over speakers can be given, only the draws above.")
+if len(kept) < FEWEST:
+    print(f"{len(kept)} speaker(s): no interval over speakers can be given, only the draws above.")
+if mean.groupby("speaker")["seconds"].nunique().max() < 2:
+    print("Not shown: how many seconds are needed; there is one training size only.")

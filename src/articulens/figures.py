@@ -210,6 +210,8 @@ def learning_curves(
     title
         Above the figure.
     """
+    if not len(curves):
+        return nothing(title)
     with mpl.rc_context(STYLE):
         figure, axes = canvas(3.8)
         for (name, part), (colour, marker, line) in zip(curves.groupby(by, sort=False), STYLES, strict=False):

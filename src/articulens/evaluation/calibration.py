@@ -17,7 +17,7 @@ import pandas as pd
 from articulens.agreement import Agreement
 from articulens.cells import CellStore, coarsen
 from articulens.evaluation.protocols import loso
-from articulens.evaluation.scores import fit_splits
+from articulens.evaluation.scores import fit_splits, settled
 from articulens.moments import Array, Moments
 from articulens.probes.linear import LinearProbe
 
@@ -112,8 +112,4 @@ def ladder(
 
 def _own(probe: LinearProbe, parts: Sequence[Moments], known: Moments) -> tuple[Array, Array]:
     """Return the weights of a probe trained on the calibration frames alone."""
-    several = len(np.atleast_1d(np.asarray(probe.alpha))) > 1
-    if several and len(parts) < 2:
-        probe = LinearProbe(float(np.median(np.asarray(probe.alpha))), standardize=probe.standardize)
-    fitted = LinearProbe(probe.alpha, standardize=probe.standardize, per_target=probe.per_target)
-    return fitted.fit_moments(known, folds=list(parts)).weights
+    return settled(probe, len(parts)).fit_moments(known, folds=list(parts)).weights

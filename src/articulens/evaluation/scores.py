@@ -88,7 +88,8 @@ def evaluate(
         which is low just where the held-out frames are high.
     inner_folds
         At most so many inner folds choose the penalty; the groups a protocol names (speakers, say) are dealt into
-        them whole. Each costs one eigendecomposition a split.
+        them whole. Each costs one eigendecomposition a split. Where all that trains is one group, nothing can choose:
+        the middle penalty is taken.
     jobs
         Layers scored at a time, each in a process of its own; -1 for as many as there are cores.
     experiment
@@ -180,13 +181,15 @@ def fit_splits(
             mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
         inner = pd.factorize(split.inner[train])[0] % inner_folds
         folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
-        if len(folds) < 2 and np.size(probe.alpha) > 1:
-            raise ArticulensError(
-                f"protocol '{protocol.name}': {split.train_group} are one group only, and a penalty is chosen between "
-                "two or more; use a corpus with more speakers, or a single penalty."
-            )
-        fitted = clone(probe).fit_moments(Moments.sum(folds), folds=folds)
+        fitted = settled(probe, len(folds)).fit_moments(Moments.sum(folds), folds=folds)
         yield split, fitted.rescaled(mean, spread)
+
+
+def settled(probe: LinearProbe, groups: int) -> LinearProbe:
+    """Return an unfitted copy; of several penalties only the middle one where no two groups of frames can choose."""
+    copy = clone(probe)
+    several = np.size(probe.alpha) > 1
+    return copy.set_params(alpha=float(np.median(np.asarray(probe.alpha)))) if several and groups < 2 else copy
 
 
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
