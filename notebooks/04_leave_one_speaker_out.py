@@ -20,6 +20,7 @@
 #
 # ```{admonition} You will learn
 # * what of a score is the speaker's and what is the sentence's,
+# * how high a score could be, given the measurement and what saying it again leaves,
 # * why r hides that a new speaker's mouth has another place and size,
 # * what a shift, a scale and an affine map each repair.
 # ```
@@ -31,6 +32,8 @@ layer: str = ""  # layer to read, empty means the one best for the other speaker
 speakers: list = []  # only these speakers, empty means all
 folds: int = 5  # folds of sentences
 frames: str = "speech"  # frames to score, speech or all
+watch: int = 4  # utterances to watch in the player, each of another speaker
+jitter_mm: float = 0.2  # what an articulograph might add to every coordinate, for the ceiling of the measurement
 seed: int = 0  # decides folds, random weights and resampling
 device: str = "auto"  # auto, cpu or cuda
 cache: str = "../cache"  # folder of intermediate moments
@@ -39,6 +42,7 @@ results: str = "../cache/results"  # folder of the tables behind the figures
 # %%
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from articulens.cells import CellDesign
@@ -46,14 +50,18 @@ from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
 from articulens.evaluation.calibration import RUNGS, ladder
+from articulens.evaluation.ceilings import measurement_ceilings, repetition_ceilings
 from articulens.evaluation.comparison import at_chosen_layer, compare
 from articulens.evaluation.inference import interval_words, summarise
-from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.predictions import movements, predict
+from articulens.evaluation.protocols import open_protocol, within_reach
 from articulens.evaluation.scores import evaluate, write_scores
 from articulens.figures import grid_heatmap, speaker_dots
+from articulens.figures_movements import movement_traces
 from articulens.probes.linear import PENALTIES, LinearProbe
 from articulens.publishing import record
 from articulens.sweep import sweep
+from articulens.synthesis import MeasurementNoise
 from articulens.targets import TargetOptions
 
 # %%
@@ -62,7 +70,14 @@ encoder = open_encoder(model, device=device, seed=seed)
 record(corpora={corpus: recordings}, encoders={model: encoder})
 if speakers:
     recordings = recordings.select(speaker=speakers)
-protocols = [open_protocol(name) for name in ("sentence", "loso", "loso_sentence")]
+if layer and layer not in encoder.layers:
+    print(f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the best for other speakers is read.")
+    layer = ""
+reach = [within_reach(name, recordings.to_frame(), folds) for name in ("sentence", "loso", "loso_sentence")]
+for lacking in dict.fromkeys(lacking for *_, lacking in reach if lacking):
+    print(f"Not shown: {lacking}")
+protocols = [open_protocol(name) for name in dict.fromkeys(name for name, *_ in reach)]
+folds = reach[0][1]
 design = CellDesign.for_protocols(protocols, folds=folds, seed=seed)
 store = sweep(recordings, encoder, design, out=cache, options=TargetOptions(frames=frames, seed=seed))
 print(f"{len(store.cells)} cells of {len(recordings.speakers)} speakers, {store.cells['frames'].sum()} frames")
@@ -106,15 +121,54 @@ strict = strict.assign(channel=strict["sensor"] + "." + strict["axis"])
 grid_heatmap(strict, rows="speaker", columns="channel", title=f"{model}, {shown[-1]}")
 
 # %% [markdown]
+# ## How high could it be?
+#
+# No probe reaches 1. Three ceilings, each of another kind:
+#
+# * *measurement*: what a perfect predictor of the movement scores against a noisy record of it, judged by what the record
+#   holds above the movements' frequencies. The bundled tracks are exact, so beside it stands the ceiling that they would
+#   have with the jitter of an articulograph; there the truth is known, too (`known`).
+# * *content*: what a predictor scores that knows only which sentence it is, from sentences that a speaker said twice,
+#   aligned by their sound. A probe that hears this very token may pass it.
+# * *speaker*: a probe of the speaker's own, on new sentences.
+
+# %%
+jitter = MeasurementNoise(jitter_mm=jitter_mm, seed=seed)
+as_recorded = measurement_ceilings(recordings, frames=frames)
+jittered = measurement_ceilings(recordings, frames=frames, noise=jitter.apply)
+repeated = repetition_ceilings(recordings, open_encoder("mfcc"), frames=frames)
+of_probe = {
+    name: scores[scores["protocol"] == name].merge(at_best[["protocol", "speaker", "layer"]])
+    for name in dict.fromkeys(["sentence", shown[-1]])
+    if name in shown
+}
+parts = {
+    "measurement, as recorded": as_recorded,
+    f"measurement, {jitter_mm:g} mm jitter": jittered,
+    "content, said again": repeated,
+    "speaker, own probe (sentence)": of_probe.get("sentence", repeated[:0]),
+    f"the probe ({shown[-1]})": of_probe[shown[-1]],
+}
+ceilings = pd.concat([part.assign(kind=kind) for kind, part in parts.items() if len(part)], ignore_index=True)
+ceilings["channel"] = ceilings["sensor"] + "." + ceilings["axis"]
+for kind, part in parts.items():
+    if not len(part):
+        print(f"Not shown: {kind}; the recordings are too slow or no sentence was said twice.")
+summarise(ceilings, ["kind"]).round(3)
+
+# %% mystnb={"image": {"alt": "Heatmap of ceilings of Pearson r, one row a kind of ceiling and the probe last, one column a sensor and axis."}, "figure": {"caption": "Ceilings and the probe's own r, mean over speakers, by channel.", "name": "fig-loso-ceilings"}}
+grid_heatmap(ceilings, rows="kind", columns="channel", title=f"{recordings.name}: how high r could be")
+
+# %% [markdown]
 # ## How much of a new speaker must be known?
 #
 # From the probe as the other speakers left it (*zero-shot*) to the speaker's own. Calibration uses other sentences of
 # the new speaker than those that are scored. r cannot see a shift or a scale; millimetres can.
 
 # %%
-if "loso_sentence" in shown:
-    focus = layer or at_best.loc[at_best["protocol"] == "loso_sentence", "layer"].mode()[0]
-    rungs = ladder(store, probe, focus)
+focus = layer or at_best.loc[at_best["protocol"] == shown[-1], "layer"].mode()[0]
+rungs = ladder(store, probe, focus) if "loso_sentence" in shown else pd.DataFrame()
+if len(rungs):
     write_scores(rungs.round({"r": 4, "rmse_mm": 4}), Path(results) / "04_calibration.parquet")
     means = rungs.groupby(["rung", "speaker"], sort=False, as_index=False)[["r", "rmse_mm"]].mean()
     steps = summarise(rungs, ["rung"], value="rmse_mm").merge(
@@ -123,10 +177,31 @@ if "loso_sentence" in shown:
     display(steps.drop(columns=["speakers mm", "speakers r"]).round(3))  # noqa: F821
 else:
     means = pd.DataFrame(columns=["rung", "speaker", "r", "rmse_mm"])
-    print("Not shown: calibration to a new speaker needs other speakers to begin with.")
+    print("Not shown: calibration, which needs other speakers to begin with, and two sentences of the new one.")
 
 # %% mystnb={"image": {"alt": "Root mean squared error in millimetres of each speaker from zero-shot over shift, scale and affine calibration to the speaker's own probe."}, "figure": {"caption": "Error in mm of every speaker on each rung of the calibration ladder.", "name": "fig-ladder"}}
 speaker_dots(means, category="rung", value="rmse_mm", label="RMSE (mm), mean over channels", title=f"{model}")
+
+# %% [markdown]
+# ## Watch mouths that were never seen
+#
+# A few utterances, each of another speaker, read by the probes of the strictest protocol above; under `loso_sentence`
+# neither the speaker nor the sentence was in their training. In the {doc}`player </book/player>` these movements go with the sound, layer by layer.
+
+# %%
+places = np.linspace(0, len(recordings.speakers) - 1, min(watch, len(recordings.speakers))).round().astype(int)
+watched = []
+for i, place in enumerate(places):  # from another part of each speaker's list: other conditions, other tasks
+    own = recordings.select(speaker=recordings.speakers[place]).utterances
+    watched.append(own[len(own) * (i + 1) // (len(places) + 1)].id)
+strictest = next(protocol for protocol in protocols if protocol.name == shown[-1])
+channels = [channel for channel, _ in store.targets]
+read = movements(predict(recordings.select(id=watched), encoder, store, strictest, probe), channels)
+write_scores(read.round({"time_s": 5} | dict.fromkeys(channels, 2)), Path(results) / "04_movements.parquet")
+print(f"{', '.join(watched)}: {len(read)} rows under {strictest.name}, for {read['layer'].nunique() - 1} layers")
+
+# %% mystnb={"image": {"alt": "Height of tongue tip, tongue dorsum and lower lip over time in one utterance, measured and predicted."}, "figure": {"caption": "One utterance under the strictest protocol that the corpus serves, each channel about its own mean.", "name": "fig-loso-movements"}}
+movement_traces(read, utterance=watched[0], layer=at_best.loc[at_best["protocol"] == shown[-1], "layer"].mode()[0])
 
 # %% [markdown]
 # ## Takeaways
@@ -140,6 +215,18 @@ if {"loso", "loso_sentence"} <= set(shown):
         f"Having heard the sentences from others is worth {d['difference']:+.3f} "
         f"({interval_words(d['low'], d['high'], signed=True)})."
     )
+for kind, r in summarise(ceilings, ["kind"]).set_index("kind")["mean"].items():
+    print(f"Ceiling, {kind}: {r:.3f}." if kind in list(parts)[:-1] else f"Reached, {kind}: {r:.3f}.")
+own, reached = (of_probe.get(name, repeated)["r"].mean() for name in ("sentence", shown[-1]))
+if own < reached:
+    print("A speaker's own probe is no ceiling here: it has that speaker's speech only, the other that of many.")
+if len(jittered):
+    off = (jittered["r"] - jittered["known"]).abs().max()
+    print(f"With jitter the truth is known: the estimated ceilings are off by {off:.4f} at most.")
+if len(repeated):
+    kind = "one condition" if repeated["same_condition"].all() else "different conditions, for want of others"
+    pairs = repeated.groupby("speaker")["pairs"].first()
+    print(f"Repetitions: {pairs.sum()} pairs of {len(pairs)} speakers, in {kind}.")
 if len(means):
     error = means.groupby("rung")["rmse_mm"].mean()
     print("Error in mm, " + ", ".join(f"{rung} {error[rung]:.2f}" for rung in RUNGS) + ".")
@@ -148,3 +235,5 @@ if len(means):
         f"Hardest speaker {ranked.iloc[0]['speaker']} ({ranked.iloc[0]['r']:.3f}), "
         f"easiest {ranked.iloc[-1]['speaker']} ({ranked.iloc[-1]['r']:.3f})."
     )
+if (at_best["chosen"] != "by other speakers").any():
+    print("With one speaker nobody else can choose the layer: the middle layer was taken.")

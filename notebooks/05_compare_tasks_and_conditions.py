@@ -21,6 +21,7 @@
 #
 # ```{admonition} You will learn
 # * how to test for equivalence, and what a non-significant difference does not say,
+# * why a verdict over all speakers need not hold in each language group,
 # * what remains of a task's difference when length and phones are matched,
 # * whether what was learned in one language reads another.
 # ```
@@ -47,10 +48,12 @@ from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
-from articulens.evaluation.comparison import at_chosen_layer
-from articulens.evaluation.inference import equivalence, interval_words, paired_difference, per_speaker
+from articulens.evaluation.comparison import at_chosen_layer, equivalence_words, equivalences
+from articulens.evaluation.inference import interval_words, paired_difference, per_speaker
 from articulens.evaluation.matching import coverage, matched_tasks
-from articulens.evaluation.protocols import open_protocol
+from articulens.evaluation.mixed import COLUMNS as MIXED
+from articulens.evaluation.mixed import mixed_effects
+from articulens.evaluation.protocols import open_protocol, within_reach
 from articulens.evaluation.scores import COLUMNS, evaluate, write_scores
 from articulens.figures import grid_heatmap, speaker_dots
 from articulens.probes.linear import PENALTIES, LinearProbe
@@ -69,6 +72,11 @@ about = recordings.to_frame()
 if "l1" not in about:
     print("The corpus does not say which language is a speaker's first: groups are by the language spoken.")
 group = "l1" if "l1" in about else "language"
+if layer and layer not in encoder.layers:
+    print(
+        f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the best for other speakers is read."
+    )
+    layer = ""
 about.groupby([group, "condition", "task"]).agg(
     utterances=("id", "size"), speakers=("speaker", "nunique")
 ).reset_index()
@@ -91,7 +99,10 @@ pd.concat(
 # ## One pass, four questions
 
 # %%
-names = [f"loso_within({group})", "loso_sentence", "leave_language_out"]
+unseen, folds, lacking = within_reach("loso_sentence", about, folds)
+if lacking:
+    print(f"Not shown: {lacking}")
+names = [f"loso_within({group})", unseen, "leave_language_out"]
 protocols = {name: open_protocol(name) for name in names}
 by = ["condition", "task", "matched"]
 design = CellDesign.for_protocols(protocols.values(), [*by, "language"], folds=folds, seed=seed)
@@ -102,7 +113,7 @@ layers = [layer] if layer else None
 
 asked = {
     f"loso_within({group})": [["condition"], ["task", "condition"]],
-    "loso_sentence": [[], ["task"], ["task", "matched"], ["language"]],
+    unseen: [[], ["task"], ["task", "matched"], ["language"]],
     "leave_language_out": [["language"]],
 }
 tables = {}
@@ -125,7 +136,7 @@ def score(name: str, *columns: str) -> pd.DataFrame:
     return table[apart]
 
 
-overall = score("loso_sentence")
+overall = score(unseen)
 if len(overall):
     chosen = at_chosen_layer(overall, by=["protocol"]).set_index("speaker")["layer"]
 else:
@@ -133,10 +144,15 @@ else:
 print(f"{len(store.cells)} cells; layers read: {', '.join(sorted(set(chosen)))}")
 
 
-def read(name: str, *columns: str) -> pd.DataFrame:
-    """Return one row a speaker and value of the columns, at the layer chosen by the other speakers."""
+def at_layer(name: str, *columns: str) -> pd.DataFrame:
+    """Return those scores at the layer chosen by the other speakers."""
     table = score(name, *columns)
-    table = table[table["layer"] == table["speaker"].map(chosen)]
+    return table[table["layer"] == table["speaker"].map(chosen)]
+
+
+def read(name: str, *columns: str) -> pd.DataFrame:
+    """Return one row a speaker and value of the columns, the mean over channels."""
+    table = at_layer(name, *columns)
     return per_speaker(table, columns) if len(table) else pd.DataFrame(columns=[*columns, "speaker", "r"])
 
 
@@ -155,26 +171,28 @@ speaker_dots(condition, category="condition", group="group", title=f"{model}, ot
 # ### Equivalent or not?
 
 # %%
-wide = condition.pivot(index="speaker", columns="condition", values="r") if len(condition) else pd.DataFrame()
-verdicts = []
-for other in [c for c in ("L2", "accent") if {"L1", c} <= set(wide.columns)]:
-    for name, members in [("all", wide), *wide.groupby(wide.index.map(owner))]:
-        complete = members.dropna(subset=["L1", other])
-        if len(complete) < 2:
-            continue
-        d = paired_difference(complete[other], complete["L1"], seed=seed)
-        test = equivalence(complete[other], complete["L1"], margin)
-        verdicts.append({"group": name, "comparison": f"{other} - L1", "difference": d.mean, "low 95": d.low,
-                         "high 95": d.high, "p difference": d.p, "p equivalence": test.p, "equivalent": test.holds,
-                         "speakers": d.speakers})  # fmt: skip
-verdicts = pd.DataFrame(verdicts)
-verdicts.round(3)
+verdicts = equivalences(condition, margin, seed=seed)
+verdicts.round(3) if len(verdicts) else None
+
+# %% [markdown]
+# ### The same question to a mixed model
+#
+# A check by another road: one model of all scores on Fisher's z scale, in which condition and task each have their effect
+# and every speaker a level of their own. Its differences hold the task fixed, which the table above does not.
+
+# %%
+cells = read(f"loso_within({group})", "task", "condition")
+try:
+    mixed = mixed_effects(at_layer(f"loso_within({group})", "task", "condition"), {"condition": "L1", "task": "T2"})
+except ArticulensError as error:
+    print(f"Not shown: {error}")
+    mixed = pd.DataFrame(columns=list(MIXED))
+mixed.round(3) if len(mixed) else None
 
 # %% [markdown]
 # ## Task by condition
 
 # %% mystnb={"image": {"alt": "Heatmap of mean r, one row a task, one column a condition."}, "figure": {"caption": "Mean r over speakers by task and condition, trained on other speakers of the same group.", "name": "fig-tasks-conditions"}}
-cells = read(f"loso_within({group})", "task", "condition")
 grid_heatmap(cells, rows="task", columns="condition", title=f"{model} on {recordings.name}")
 
 # %% [markdown]
@@ -183,11 +201,11 @@ grid_heatmap(cells, rows="task", columns="condition", title=f"{model} on {record
 # Training is the same; only the test utterances are those of the matched selection.
 
 # %% mystnb={"image": {"alt": "One row a task: dots for each speaker on all utterances and on those matched for length and phones."}, "figure": {"caption": "Every speaker in each task: all utterances, and a selection matched for seconds and phones.", "name": "fig-tasks-matched"}}
-task_all = read("loso_sentence", "task").assign(selection="all")
-task_matched = read("loso_sentence", "task", "matched")
+task_all = read(unseen, "task").assign(selection="all")
+task_matched = read(unseen, "task", "matched")
 task_matched = task_matched[task_matched["matched"] == "yes"].drop(columns="matched").assign(selection="matched")
 tasks = pd.concat([task_all, task_matched], ignore_index=True)
-speaker_dots(tasks, category="task", group="selection", title=f"{model}, speaker and sentence held out")
+speaker_dots(tasks, category="task", group="selection", title=f"{model}, {unseen}")
 
 # %% [markdown]
 # ## Across languages
@@ -196,9 +214,9 @@ speaker_dots(tasks, category="task", group="selection", title=f"{model}, speaker
 
 # %%
 across = read("leave_language_out", "language").rename(columns={"r": "other language only"})
-within = read("loso_sentence", "language").rename(columns={"r": "both languages"})
+within = read(unseen, "language").rename(columns={"r": "both languages"})
 languages = across.merge(within, on=["speaker", "language"]) if len(across) else across
-languages.groupby("language")[[c for c in ("both languages", "other language only") if c in languages]].mean().round(3)
+languages.groupby("language")[["both languages", "other language only"]].mean().round(3) if len(languages) else None
 
 # %% [markdown]
 # ## Takeaways
@@ -208,9 +226,20 @@ for _, row in verdicts.iterrows():
     words = "equivalent" if row["equivalent"] else "not shown to be equivalent"
     print(
         f"{row['comparison']}, {row['group']} ({row['speakers']} speakers): {row['difference']:+.3f} "
-        f"({interval_words(row['low 95'], row['high 95'], signed=True)}); {words} within ±{margin} "
+        f"({interval_words(row['low'], row['high'], signed=True)}); {words} within ±{margin} "
         f"(p {row['p equivalence']:.3f})."
     )
+for name, words in equivalence_words(verdicts).items():
+    print(f"Verdict, {'all speakers together' if name == 'all' else f'{group} {name}'}: {words} within ±{margin}.")
+pooled = verdicts[verdicts["group"] == "all"].set_index("comparison")
+for _, row in mixed[mixed["factor"] == "condition"].iterrows():
+    name = f"{row['level']} - {row['against']}"
+    text = f"Mixed model, {name}: {row['difference']:+.3f} (95 % {row['low']:+.3f} to {row['high']:+.3f})"
+    if name in pooled.index and pd.notna(pooled.loc[name, "low"]):
+        paired = pooled.loc[name]
+        meet = row["low"] <= paired["high"] and paired["low"] <= row["high"]
+        text += f"; paired over speakers {paired['difference']:+.3f}: the two {'agree' if meet else 'do not agree'}"
+    print(text + ".")
 for name, part in tasks.groupby("selection"):
     r = part.groupby("task")["r"].mean()
     print(f"{name}: " + ", ".join(f"{task} {value:.3f}" for task, value in r.items()) + ".")
@@ -218,10 +247,16 @@ if len(languages):
     per = languages.groupby("speaker")[["other language only", "both languages"]].mean()
     d = paired_difference(per["other language only"], per["both languages"], seed=seed)
     print(
-        f"A language that was never in training costs {d.mean:+.3f} ({interval_words(d.low, d.high, signed=True)}); part of "
+        f"A language that was never in training changes r by {d.mean:+.3f} ({interval_words(d.low, d.high, signed=True)}); part of "
         "that is that there is less to train on, and that the sentences of the other protocol were held out too."
     )
-if not len(verdicts):
+if about["task"].nunique() < 2:
+    print(f"Not shown: tasks side by side; all recordings are of {about['task'].iloc[0]}.")
+if about["condition"].nunique() < 2:
+    print(f"Not shown: conditions side by side; all recordings are of {about['condition'].iloc[0]}.")
+elif not len(condition):
+    print(f"Not shown: conditions side by side; no speaker could be left out among those of the same {group}.")
+elif not len(verdicts):
     print(
-        "Conditions cannot be compared here: fewer than two speakers were recorded in the first language and another."
+        "Not shown: conditions side by side; fewer than two speakers were recorded in the first language and another."
     )
