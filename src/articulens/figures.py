@@ -195,7 +195,12 @@ def speaker_dots(
 
 
 def learning_curves(
-    curves: pd.DataFrame, *, by: str = "probe", mark: float | None = None, title: str = ""
+    curves: pd.DataFrame,
+    *,
+    by: str = "probe",
+    mark: float | None = None,
+    published: pd.DataFrame | None = None,
+    title: str = "",
 ) -> PageFigure:
     """Draw r against seconds of training speech: a line for each `by`, thin lines for the draws.
 
@@ -207,6 +212,8 @@ def learning_curves(
         Column that tells the lines apart.
     mark
         Seconds to mark with an upright line: where frames are as many as features.
+    published
+        A printed curve (``seconds``, ``r``, ``low``, ``high``), drawn in grey and marked as published.
     title
         Above the figure.
     """
@@ -221,6 +228,10 @@ def learning_curves(
             mean = part.groupby("seconds")["r"].agg(["mean", "size"])
             mean = mean[mean["size"] == mean["size"].max()]
             axes.plot(mean.index, mean["mean"], color=colour, marker=marker, linestyle=line, label=name)
+        if published is not None:
+            axes.fill_between(published["seconds"], published["low"], published["high"], color="0.6", alpha=0.15)
+            axes.plot(published["seconds"], published["r"], color="0.4", marker="x", linestyle=(0, (1, 1)),
+                      label="published: least squares, FROST-EMA")  # fmt: skip
         if mark:
             axes.axvline(mark, color="0.4", linestyle=":", linewidth=1)
             axes.annotate(

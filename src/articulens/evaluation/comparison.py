@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from articulens.errors import ArticulensError
-from articulens.evaluation.inference import FEWEST, paired_difference, peak_interval, per_speaker, sign_flip
+from articulens.evaluation.inference import (
+    FEWEST,
+    equivalence,
+    paired_difference,
+    peak_interval,
+    per_speaker,
+    sign_flip,
+)
 
 
 def at_chosen_layer(scores: pd.DataFrame, *, by: Sequence[str] = ("model",), value: str = "r") -> pd.DataFrame:
@@ -146,3 +153,55 @@ def compare(
     family = sign_flip(together, seed=seed) if len(together) >= 2 else np.full(len(pairs), np.nan)
     result.insert(6, "p_family", family)
     return result
+
+
+EQUIVALENCES = (
+    "group", "comparison", "difference", "low", "high", "low 90", "high 90", "p", "p equivalence", "equivalent",
+    "speakers",
+)  # fmt: skip
+
+
+def equivalences(table: pd.DataFrame, margin: float, *, reference: str = "L1", seed: int = 0) -> pd.DataFrame:
+    """Test for every group of speakers, and for all of them, whether conditions are as readable as the reference.
+
+    Parameters
+    ----------
+    table
+        One row a ``speaker`` and ``condition``, with ``r`` and ``group`` (first language, say).
+    margin
+        r within which two conditions count as equal, stated before looking.
+    reference, seed
+        The condition that the others are compared with; what decides resamples.
+
+    Returns
+    -------
+    DataFrame, one row a group (``all`` first) and other condition: mean ``difference`` with its 95 % interval ``low``,
+    ``high`` and its 90 % interval, ``p`` of no difference and of no equivalence, and whether the two are
+    ``equivalent``. Groups of fewer than two speakers with both conditions are left out.
+    """
+    wide = table.pivot(index="speaker", columns="condition", values="r") if len(table) else pd.DataFrame()
+    owner = {str(speaker): str(group) for speaker, group in zip(table["speaker"], table["group"], strict=True)}
+    rows = []
+    for other in [c for c in pd.unique(table["condition"]) if c != reference and reference in wide]:
+        for group in ["all", *sorted(set(owner.values()))]:
+            members = wide[wide.index.map(owner) == group] if group != "all" else wide
+            both = members.dropna(subset=[reference, other])
+            if len(both) < 2:
+                continue
+            d = paired_difference(both[other], both[reference], seed=seed)
+            test = equivalence(both[other], both[reference], margin)
+            values = (group, f"{other} - {reference}", d.mean, d.low, d.high, test.low, test.high, d.p, test.p,
+                      test.holds, d.speakers)  # fmt: skip
+            rows.append(dict(zip(EQUIVALENCES, values, strict=True)))
+    return pd.DataFrame(rows, columns=list(EQUIVALENCES))
+
+
+def equivalence_words(tests: pd.DataFrame) -> dict[str, str]:
+    """Return for each group of :func:`equivalences` what was shown equivalent and what was not, in words."""
+    words = {}
+    for group, part in tests.groupby("group", sort=False):
+        shown = [name.split(" - ")[0] for name in part.loc[part["equivalent"].astype(bool), "comparison"]]
+        missed = [name.split(" - ")[0] for name in part.loc[~part["equivalent"].astype(bool), "comparison"]]
+        said = [f"{' and '.join(shown)} equivalent"] if shown else []
+        words[str(group)] = ", ".join([*said, *([f"{' and '.join(missed)} not shown to be"] if missed else [])])
+    return words

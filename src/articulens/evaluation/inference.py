@@ -68,7 +68,7 @@ def interval_words(low: float, high: float, *, signed: bool = False, level: int 
 def cluster_interval(
     values: npt.ArrayLike, speakers: npt.ArrayLike, *, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return an interval of the mean over speakers that resamples speakers, then utterances inside each.
+    """Return an interval of the mean over speakers that resamples speakers, then utterances (or draws) inside each.
 
     Parameters
     ----------

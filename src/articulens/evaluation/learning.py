@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from articulens.cells import CellDesign
 from articulens.corpora.corpus import Corpus
 from articulens.encoders.base import Encoder
 from articulens.errors import ArticulensError
+from articulens.evaluation.inference import cluster_interval
 from articulens.moments import Array, Moments
 from articulens.probes.linear import LinearProbe
 from articulens.sweep import stream
@@ -151,6 +153,48 @@ def seconds_to_plateau(curve: pd.DataFrame, share: float = 0.95) -> float:
         return float(s[0])
     part = (goal - r[first - 1]) / (r[first] - r[first - 1])
     return float(np.exp(np.log(s[first - 1]) + part * (np.log(s[first]) - np.log(s[first - 1]))))
+
+
+def seconds_needed(curves: pd.DataFrame, by: Sequence[str] = ("split", "probe"), *, seed: int = 0) -> pd.DataFrame:
+    """Return how many seconds of speech the plateau takes, with an interval over speakers and draws.
+
+    Parameters
+    ----------
+    curves
+        Mean over channels, one row a `by`, ``speaker``, ``draw`` and ``seconds``, with ``r``.
+    by
+        What is kept apart.
+    seed
+        Decides the resamples.
+
+    Returns
+    -------
+    DataFrame with `by`, ``seconds`` (mean over speakers of the mean over draws of :func:`seconds_to_plateau`), ``low``,
+    ``high`` (95 %, speakers and then draws resampled; NaN for few speakers), ``least``, ``most`` and ``speakers``.
+    """
+    rows = []
+    for key, part in curves.groupby(list(by), sort=False):
+        each = part.groupby(["speaker", "draw"])[["seconds", "r"]].apply(seconds_to_plateau).rename("s").reset_index()
+        low, high = cluster_interval(each["s"], each["speaker"], seed=seed)
+        mean = each.groupby("speaker")["s"].mean().mean()
+        found = {"seconds": mean, "low": low, "high": high, "least": each["s"].min(), "most": each["s"].max()}
+        rows.append({**dict(zip(by, key, strict=True)), **found, "speakers": each["speaker"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def published_curve(path: str | Path) -> pd.DataFrame:
+    """Return the learning curve printed for experiment E3, from ``data/published.csv``.
+
+    Returns
+    -------
+    DataFrame with ``seconds``, ``r`` (mean over speakers) and ``low``, ``high`` (the lowest and the highest speaker).
+    """
+    table = pd.read_csv(path, keep_default_na=False)
+    table = table[(table["experiment"] == "E3") & table["quantity"].str.startswith("pearson_r")]
+    table = table.assign(seconds=table["condition"].str.extract(r"train_(\d+)_s", expand=False).astype(float))
+    wide = table.astype({"value": float}).pivot(index="seconds", columns="quantity", values="value").reset_index()
+    names = {"pearson_r_mean": "r", "pearson_r_min_speaker": "low", "pearson_r_max_speaker": "high"}
+    return wide.rename(columns=names)[["seconds", *names.values()]]
 
 
 def _fit(probe: LinearProbe, x: Array, y: Array) -> LinearProbe:

@@ -1,5 +1,7 @@
 """Comparison, calibration and learning curves, against plain computations on frames."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,16 @@ from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
 from articulens.evaluation.calibration import RUNGS, calibrated, ladder
-from articulens.evaluation.comparison import at_chosen_layer, compare
-from articulens.evaluation.learning import Frames, collect, learning_curve, seconds_to_plateau
+from articulens.evaluation.comparison import at_chosen_layer, compare, equivalence_words, equivalences
+from articulens.evaluation.inference import equivalence
+from articulens.evaluation.learning import (
+    Frames,
+    collect,
+    learning_curve,
+    published_curve,
+    seconds_needed,
+    seconds_to_plateau,
+)
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import evaluate
 from articulens.moments import Moments
@@ -175,3 +185,56 @@ def test_matched_tasks_have_like_lengths_and_phones(tasks_corpus):
     assert (after.seconds - 0.5).abs().max() <= 0.11
     assert after.phone_overlap.mean() > before.phone_overlap.mean()
     assert [u.id for u in marked] == [u.id for u in tasks_corpus]
+
+
+def test_what_holds_for_all_need_not_hold_in_each_group():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"speaker": f"{group}{s}", "group": group, "condition": c, "r": 0.7 + shift + rng.normal(0, 0.01)}
+        for group, lower in (("fi", 0.0), ("ru", -0.06))
+        for s in range(12 if group == "fi" else 5)
+        for c, shift in (("L1", 0.0), ("L2", lower), ("accent", 0.0))
+    ]
+    table = pd.DataFrame([*rows, {"speaker": "sv1", "group": "sv", "condition": "L1", "r": 0.7}])
+    tests = equivalences(table, 0.05)
+    by = tests.set_index(["group", "comparison"])
+    assert list(tests["group"].unique()) == ["all", "fi", "ru"]  # nobody of sv has two conditions
+    assert by.loc[("all", "L2 - L1"), "equivalent"] and not by.loc[("ru", "L2 - L1"), "equivalent"]
+    wide = table[table["group"] == "ru"].pivot(index="speaker", columns="condition", values="r")
+    assert by.loc[("ru", "L2 - L1"), "p equivalence"] == equivalence(wide["L2"], wide["L1"], 0.05).p
+    assert equivalence_words(tests) == {
+        "all": "L2 and accent equivalent",
+        "fi": "L2 and accent equivalent",
+        "ru": "accent equivalent, L2 not shown to be",
+    }
+    assert not len(equivalences(table[table["condition"] == "L1"], 0.05))
+    assert not len(equivalences(table[:0], 0.05))
+
+
+def test_the_seconds_needed_are_means_of_speakers_with_an_interval():
+    rows = [
+        {
+            "split": "a",
+            "probe": "ridge",
+            "speaker": f"S{s}",
+            "draw": d,
+            "seconds": sec,
+            "r": min(1.0, sec / (10 + s + d)),
+        }
+        for s in range(5)
+        for d in range(2)
+        for sec in (1.0, 2.0, 5.0, 10.0, 20.0)
+    ]
+    curves = pd.DataFrame(rows)
+    (row,) = seconds_needed(curves).to_dict("records")
+    each = {k: seconds_to_plateau(part) for k, part in curves.groupby(["speaker", "draw"])}
+    assert row["seconds"] == pytest.approx(np.mean(list(each.values()))) and row["speakers"] == 5
+    assert row["least"] == min(each.values()) <= row["low"] < row["seconds"] < row["high"] <= row["most"]
+    few = seconds_needed(curves[curves["speaker"] < "S2"]).iloc[0]
+    assert np.isnan(few["low"]) and np.isfinite(few["seconds"])
+
+
+def test_the_published_curve_is_that_of_the_table():
+    curve = published_curve(Path(__file__).parents[3] / "data" / "published.csv")
+    assert list(curve["seconds"]) == [20, 30, 60, 300, 600, 1200]
+    assert ((curve["low"] < curve["r"]) & (curve["r"] < curve["high"])).all()
