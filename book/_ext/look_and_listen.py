@@ -5,7 +5,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from articulens.publishing.explorer import TABLES, explorer_html
+from articulens.publishing import explorer, player
 
 RESULTS = "data/results"
 
@@ -35,14 +35,25 @@ class _Look(Directive):
 class Explorer(_Look):
     """All scores of the chapters 01, 02 and 04."""
 
-    tables = TABLES
+    tables = explorer.TABLES
 
     def make(self, results, static):
         """Return markup and figure."""
-        return explorer_html(results, static)
+        return explorer.explorer_html(results, static)
+
+
+class Player(_Look):
+    """The utterances that chapter 04 exported."""
+
+    tables = player.TABLES
+
+    def make(self, results, static):
+        """Return markup and figure."""
+        return player.player_html(results, static)
 
 
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("explorer", Explorer)
+    app.add_directive("player", Player)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,7 +17,7 @@ from articulens.corpora import open_corpus
 from articulens.corpora.signals import align
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
-from articulens.evaluation.predictions import predict, utterance_scores
+from articulens.evaluation.predictions import movements, predict, utterance_scores
 from articulens.evaluation.protocols import open_protocol
 from articulens.evaluation.scores import COLUMNS, evaluate, read_scores, write_scores
 from articulens.moments import FIELDS, Moments
@@ -170,6 +170,12 @@ def test_predictions_agree_with_scores(toy):
     assert len(per_utterance) == len(predictions) * 10
     assert per_utterance.r.notna().all()
     assert utterance_scores(iter(predictions), store, min_frames=10_000).r.isna().all()
+    moved = movements(predictions, [channel for channel, _ in store.targets])
+    assert set(moved["layer"]) == {"measured", "0", "3"}
+    one = predictions[-1]
+    rows = moved[(moved["utterance"] == one.utterance.id) & (moved["layer"] == one.layer)]
+    np.testing.assert_array_equal(rows.iloc[:, 2], one.times_s)
+    np.testing.assert_array_equal(rows.iloc[:, 3:], one.predicted)
     with pytest.raises(ArticulensError, match="divides the frames"):
         next(predict(corpus, encoder, store, open_protocol("frame_shuffled"), probe))
 

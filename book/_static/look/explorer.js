@@ -48,7 +48,8 @@ function set(change) {
 for (const select of Object.values(selects)) select.onchange = () => set({[select.name]: select.value});
 
 // ---- the views
-const shade = v => v === null ? "transparent" : d3.interpolateViridis(d3.scaleLinear([200, 950], [0, 1]).clamp(true)(v));
+const scale = d3.scaleSequential([200, 950], d3.interpolateViridis).clamp(true);
+const shade = v => v === null ? "transparent" : scale(v);
 function ink(colour) {                     // black or white, whichever is easier to read on a colour
   const c = d3.rgb(colour), part = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   return 0.2126 * part(c.r) + 0.7152 * part(c.g) + 0.0722 * part(c.b) > 0.18 ? "#000" : "#fff";
@@ -97,6 +98,7 @@ function show(view, label, options, pick) {
   const plot = Plot.plot({width: Math.max(280, place.clientWidth), style: {fontSize: "12px"}, ...options});
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", label);
+  for (const part of plot.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");
   plot.addEventListener("click", () => plot.value && pick(plot.value));
   place.replaceChildren(plot);
 }
@@ -114,13 +116,14 @@ function drawProfile(pair) {
   const own = state.speaker === ALL ? [] : layers.map(layer =>
     ({layer, r: value(pair[0], layer, state.channel, state.speaker) / 1000}));
   show("profile", `Mean r of ${state.channel} by layer: ${pair.map(nameOf).join(" and ")}.`, {
-    height: 300, marginBottom: 42, x: {type: "point", domain: layers, label: "layer"}, y: {label: "Pearson r", grid: true, nice: true},
+    height: 300, marginBottom: 42,
+    x: {type: "point", domain: layers, label: "layer"}, y: {label: "Pearson r", grid: true, nice: true},
     marks: [
       Plot.ruleX([layerOf(pair[0])], {strokeDasharray: "2,3"}),
       ...rows.flatMap((d, i) => of(marksOf[i], d)),
       Plot.lineY(own, {x: "layer", y: "r", stroke: C, strokeDasharray: "2,3"}),
       Plot.dot(own, {x: "layer", y: "r", fill: C, symbol: "triangle", r: 4}),
-      Plot.tip(rows[0], Plot.pointerX({x: "layer", y: "r",
+      Plot.tip(rows[0], Plot.pointerX({ariaLabel: null, x: "layer", y: "r",
         title: d => `layer ${d.layer}: ${d.r.toFixed(3)} (${d.low.toFixed(3)} to ${d.high.toFixed(3)})`})),
     ],
   }, point => set({layer: point.layer}));
@@ -147,7 +150,8 @@ function drawDots(pair) {
         Plot.ruleY(d, {y: "speaker", x1: "low", x2: "high", stroke: marksOf[i][0], strokeWidth: 3}),
         Plot.dot(d, {x: "r", y: "speaker", fill: marksOf[i][0], symbol: marksOf[i][1], r: 6}),
       ]),
-      Plot.tip(rows[0], Plot.pointerY({x: "r", y: "speaker", title: d => `${d.speaker}: ${d.r.toFixed(3)}`})),
+      Plot.tip(rows[0], Plot.pointerY({ariaLabel: null, x: "r", y: "speaker",
+        title: d => `${d.speaker}: ${d.r.toFixed(3)}`})),
     ],
   }, dot => set({speaker: dot.speaker === state.speaker ? ALL : dot.speaker}));
 }

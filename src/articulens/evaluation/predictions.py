@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from articulens.corpora.corpus import Corpus
 from articulens.corpora.schema import Utterance
 from articulens.encoders.base import Encoder
 from articulens.errors import ArticulensError
-from articulens.evaluation.protocols import Protocol
+from articulens.evaluation.protocols import Protocol, Split
 from articulens.evaluation.scores import fit_splits
 from articulens.moments import Array
 from articulens.probes.linear import LinearProbe
@@ -61,7 +61,8 @@ def predict(
     Parameters
     ----------
     corpus, encoder
-        Those that `store` was made from; only utterances in `corpus` are predicted, so a selection is quicker.
+        Those that `store` was made from; only utterances in `corpus` are predicted, and only the probes that they ask
+        for are fitted, so a selection is quicker.
     store
         Cells to fit to.
     protocol
@@ -78,15 +79,22 @@ def predict(
     options = TargetOptions(**stored)
     layers = tuple(layers or store.layers)
     table = store.utterances
+    keys = list(protocol.keys)
+    heard = {tuple(row) for row in table.loc[table.index.isin([u.id for u in corpus]), keys].itertuples(index=False)}
+
+    def needed(cells: pd.DataFrame) -> Iterator[Split]:
+        asked = [tuple(row) in heard for row in cells[keys].itertuples(index=False)]
+        return (split for split in protocol.divide(cells) if (split.test & asked).any())
+
     probes: dict[tuple[str, tuple[Any, ...]], LinearProbe] = {}
     for layer in layers:
         cells, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
-        for split, fitted in fit_splits(cells, moments, protocol, probe, scale):
-            for row in cells[split.test][list(protocol.keys)].itertuples(index=False):
+        for split, fitted in fit_splits(cells, moments, replace(protocol, divide=needed), probe, scale):
+            for row in cells[split.test][keys].itertuples(index=False):
                 probes[layer, tuple(row)] = fitted
     with Progress(f"{encoder.name} predicts {corpus.name}", len(corpus.speakers), shown=progress) as bar:
         for utterance, states, keep, y in stream(corpus, encoder, list(corpus), table, options, batch_seconds, None):
-            cell = tuple(table.loc[utterance.id, list(protocol.keys)])
+            cell = tuple(table.loc[utterance.id, keys])
             for layer in layers:
                 chosen = probes.get((layer, cell))
                 if chosen is not None and len(y):
@@ -122,3 +130,25 @@ def utterance_scores(predictions: Iterator[Prediction], store: CellStore, min_fr
                 }
             )
     return pd.DataFrame(rows)
+
+
+MEASURED = "measured"
+
+
+def movements(predictions: Iterable[Prediction], channels: Sequence[str]) -> pd.DataFrame:
+    """Return where the sensors were and where the probes put them: one row a frame, utterance and layer.
+
+    Returns
+    -------
+    DataFrame with ``utterance``, ``layer``, ``time_s`` and a column for each of `channels`, mm; the truth is the layer
+    ``"measured"``.
+    """
+    parts: dict[tuple[str, str], pd.DataFrame] = {}
+    for p in predictions:
+        for layer, positions in ((MEASURED, p.measured), (p.layer, p.predicted)):
+            frames = pd.DataFrame(positions, columns=list(channels))
+            frames.insert(0, "time_s", p.times_s)
+            frames.insert(0, "layer", layer)
+            frames.insert(0, "utterance", p.utterance.id)
+            parts[p.utterance.id, layer] = frames
+    return pd.concat(parts.values(), ignore_index=True)

@@ -34,9 +34,10 @@ def read_tables(results: Path) -> pd.DataFrame:
     tables = [read_scores(results / f"{name}.parquet") for name in TABLES]
     scores = pd.concat([table[table["language"] == ALL] for table in tables], ignore_index=True)
     scores["channel"] = scores["sensor"] + "." + scores["axis"]
-    spread = scores.groupby(_CELL)["r"].agg(lambda r: r.max() - r.min())
-    if spread.max() > 0.001:
-        where = ", ".join(str(part) for part in spread.idxmax())
+    r = scores.groupby(_CELL)["r"]
+    differ = scores[r.transform("max") - r.transform("min") > 0.001]
+    if len(differ):
+        where = ", ".join(differ[_CELL].iloc[0])
         raise ArticulensError(
             f"{results}: the tables disagree about r of {where}, so they are of different runs; run the book again and "
             "copy all of them."
@@ -123,7 +124,7 @@ def _table(shown: pd.DataFrame) -> str:
     channels = list(shown["channel"].unique())
     grid = shown.groupby(["layer", "channel"], sort=False)["r"].mean().unstack("channel")[channels]
     grid.insert(0, ALL, shown.groupby(["layer", "speaker"], sort=False)["r"].mean().groupby(level=0, sort=False).mean())
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid)
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in grid)
     rows = "".join(
         f'<tr><th scope="row">{escape(str(layer))}</th>' + "".join(f"<td>{value:.2f}</td>" for value in row) + "</tr>"
         for layer, row in zip(grid.index[::-1], grid.to_numpy()[::-1], strict=True)
@@ -149,12 +150,15 @@ _PAGE = """<section id="explorer" class="look" aria-label="Explorer">
 <label>Speaker <select name="speaker"></select></label>
 </div>
 <p class="look-summary" aria-live="polite"></p>
-<div class="look-scroll"><table class="look-heatmap"><caption>Mean r over speakers: @TITLE@</caption>@TABLE@</table></div>
+<div class="look-scroll"><table class="look-heatmap">
+<caption>Mean r over speakers: @TITLE@</caption>@TABLE@</table></div>
 <p class="look-legend" hidden><span class="look-a">●</span> <span data-name="a"></span>
 <span class="look-b">◆</span> <span data-name="b"></span> <span class="look-c">▲</span> <span data-name="c"></span></p>
 <div class="look-pair" hidden>
-<figure><figcaption>Layer by layer, with 95 % intervals over speakers</figcaption><div data-view="profile"></div></figure>
-<figure><figcaption>Speaker by speaker, at the layer chosen</figcaption><div data-view="dots"></div></figure>
+<figure><figcaption>Layer by layer, with 95 % intervals over speakers</figcaption>
+<div data-view="profile"></div></figure>
+<figure><figcaption>Speaker by speaker, at the layer chosen</figcaption>
+<div data-view="dots"></div></figure>
 </div>
 <noscript><img src="@STATIC@/../_images/explorer.png" width="640"
 alt="Heatmap of the mean Pearson r over speakers, one row a layer, one column a sensor and axis: the table above.">

@@ -60,14 +60,15 @@ def fingerprint(root: Path) -> str:
     """Return a hash of everything the site is made of: pages, executed copies, configuration, builder."""
     parts = [version("jupyter-book"), version("sphinx"), version("sphinx-book-theme")]
     parts += [part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))]
-    # The gates are part of what a finished site promises.
-    parts += [sha256_file(Path(module)) for module in (__file__, str(gates.__file__))]
+    # The gates are part of what a finished site promises, and the explorer and the player are made here.
+    parts += [sha256_file(module) for module in sorted(Path(__file__).parent.glob("*.py"))]
     return sha256_text(parts)
 
 
 def sources(root: Path) -> Iterator[Path]:
     """Yield the files that the site is made of."""
     yield from (root / name for name in ("_config.yml", "_toc.yml", "index.md") if (root / name).is_file())
+    yield from sorted((root / "data" / "results").glob("*.parquet"))  # what the explorer and the player show
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
         skipped = "failed" in inside or path.name == "MANIFEST.json" or "__pycache__" in inside
