@@ -55,9 +55,9 @@ paths = {name[:2]: Path(results) / f"{name}.parquet" for name in names}
 record(files=paths.values())
 tables = {number: read_scores(path) for number, path in paths.items() if path.exists()}
 print(f"tables found: {', '.join(str(path.name) for path in paths.values() if path.exists()) or 'none'}")
-heard = {number: ", ".join(table["corpus"].unique()) for number, table in tables.items() if "corpus" in table}
-if len(set(heard.values())) > 1:
-    told = "; ".join(f"chapter {number}: {name}" for number, name in heard.items())
+corpora = {number: ", ".join(table["corpus"].unique()) for number, table in tables.items() if "corpus" in table}
+if len(set(corpora.values())) > 1:
+    told = "; ".join(f"chapter {number}: {name}" for number, name in corpora.items())
     print(f"The tables are of different corpora, so the verdicts do not go together ({told}).")
 verdicts = {}
 
