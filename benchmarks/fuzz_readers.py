@@ -51,6 +51,8 @@ def header_length(name: str, content: bytes) -> int:
         return 432  # up to the samples of the first element; the tags of the others are the same
     if name == "tensor":
         return 900
+    if name == "seq":
+        return content.index(b"# ") + 2
     return 0
 
 

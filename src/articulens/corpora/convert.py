@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import yaml
 
 from articulens.corpora.corpus import Corpus
 from articulens.corpora.integrity import write_checksums
+from articulens.corpora.labels import read_tiers
 from articulens.corpora.manifest import write_manifest
 from articulens.corpora.readers.tabular import write_trajectory
 from articulens.corpora.schema import Utterance
@@ -21,6 +23,7 @@ from articulens.errors import ArticulensError
 from articulens.files import atomic_write, write_atomically
 
 _SUFFIXES = (".parquet", ".csv")
+_OWN_LABELS = (".lab", ".trans", ".mat")  # forms of one corpus each, which become JSON
 
 
 def convert(
@@ -36,7 +39,8 @@ def convert(
 
     Positions are written on the clock of the audio, in mm, our axes and names: exact to single precision (parquet),
     to nine digits (CSV), or to half of `resolution_mm`. Sound and labels are copied as they are; sound that is not in
-    a file of its own is written as WAV in single precision. ``SHA256SUMS`` is written last.
+    a file of its own is written as WAV in single precision, and labels in a form of one corpus as JSON.
+    ``SHA256SUMS`` is written last.
 
     Parameters
     ----------
@@ -125,10 +129,20 @@ def _write(
     else:
         _copy(utterance.audio, audio)
     labels = None
-    if utterance.labels is not None:
+    if utterance.labels is not None and utterance.labels.suffix.lower() not in _OWN_LABELS:
         labels = folder / "labels" / f"{name}{utterance.labels.suffix}"
         _copy(utterance.labels, labels)
+    elif utterance.labels is not None:
+        tiers = read_tiers(utterance.labels, unit_s=corpus.recipe.get("labels_unit_s", 1.0))
+        labels = folder / "labels" / f"{name}.json" if tiers else None
+        if labels is not None:
+            with atomic_write(labels, "w") as stream:
+                json.dump({tier: [_interval(*i) for i in items] for tier, items in tiers.items()}, stream)
     return replace(utterance, audio=audio, positions=positions, labels=labels)
+
+
+def _interval(start: float, end: float, label: str) -> dict[str, float | str]:
+    return {"label": label, "start_s": start, "end_s": end}
 
 
 def _copy(source: Path, target: Path) -> None:

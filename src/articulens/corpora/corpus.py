@@ -135,7 +135,9 @@ class Corpus:
                 f"{utterance.audio}: utterance '{utterance.id}' has no labels; add a column 'labels' to "
                 "the manifest or a pattern 'labels' to the recipe."
             )
-        return read_intervals(utterance.labels, self.recipe.get("labels_tier"))
+        return read_intervals(
+            utterance.labels, self.recipe.get("labels_tier"), unit_s=self.recipe.get("labels_unit_s", 1.0)
+        )
 
     def _on_audio_clock(self, utterance: Utterance, audio_s: float) -> Trajectory:
         reader = READERS[self.recipe["reader"]]

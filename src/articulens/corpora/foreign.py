@@ -90,15 +90,22 @@ def est_track(
 
 
 def mview(
-    signals: Mapping[str, tuple[float, ArrayLike]], name: str = "F01_B01_S01_R01_N", *, zip: bool = False
+    signals: Mapping[str, tuple[float, ArrayLike]],
+    name: str = "F01_B01_S01_R01_N",
+    *,
+    phones: Sequence[tuple[float, float, str]] = (),
+    zip: bool = False,
 ) -> bytes:
-    """Return an MVIEW ``.mat`` of (rate, samples (n, columns)) by signal."""
+    """Return an MVIEW ``.mat`` of (rate, samples (n, columns)) by signal; the first one has the phones."""
     from scipy.io import savemat
 
-    fields = [("NAME", object), ("SRATE", object), ("SIGNAL", object), ("SENTENCE", object)]
+    fields = [("NAME", object), ("SRATE", object), ("SIGNAL", object), ("SENTENCE", object), ("PHONES", object)]
     elements = np.zeros((1, len(signals)), dtype=fields)
+    labels = np.zeros((1, len(phones)), dtype=[("LABEL", object), ("OFFS", object)])
+    labels[0] = [(label, np.array([[start, end]])) for start, end, label in phones]
     for i, (signal, (rate, samples)) in enumerate(signals.items()):
-        elements[0, i] = (signal, float(rate), np.asarray(samples, dtype=np.float32), "a sentence")
+        own = labels if i == 0 and phones else np.zeros((0, 0))
+        elements[0, i] = (signal, float(rate), np.asarray(samples, dtype=np.float32), "a sentence", own)
     stream = io.BytesIO()
     savemat(stream, {name: elements}, do_compression=zip)  # type: ignore[arg-type]
     return stream.getvalue()
@@ -177,6 +184,13 @@ def tensor(values: ArrayLike, key: str = "ema_raw") -> bytes:
     return stream.getvalue()
 
 
+def seq(values: ArrayLike) -> bytes:
+    """Return a ``.seq`` of values (samples, columns)."""
+    rows = np.asarray(values, dtype=np.float64)
+    lines = [f"{i} # " + " ".join(f"{value:.6g}" for value in row) + "\n" for i, row in enumerate(rows, start=1)]
+    return ("positions\n" + "".join(lines)).encode()
+
+
 @dataclass(frozen=True)
 class Sample:
     """A file and how to read it.
@@ -249,6 +263,12 @@ def samples(trajectory: Trajectory) -> dict[str, Sample]:
         ),
         "SSFF": lambda: Sample(
             ssff(dict(zip(names, flat.T, strict=True)), rate), ".ssff", "ssff", {**same, "rate_hz": rate}
+        ),
+        "seq": lambda: Sample(
+            seq(flat / 10),
+            ".seq",
+            "seq",
+            {"channels": places, "axes": {"x": "0", "y": "1", "z": "2"}, "rate_hz": rate, "unit_mm": 10.0},
         ),
         "tensor": lambda: Sample(
             tensor(flat),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 from collections.abc import Collection, Sequence
@@ -12,25 +13,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from articulens.corpora.limits import read_bytes
 from articulens.errors import ArticulensError, suggest
 
 Interval = tuple[float, float, str]
 
-SILENCE = ("", "sil", "sp", "spn", "pau", "_", "#", "<p:>")
+SILENCE = ("", "sil", "sp", "spn", "pau", "_", "__", "#", "breath", "<p:>")
 """Labels that mean that nobody speaks."""
 
 
-def read_intervals(path: str | os.PathLike[str], tier: str | None = None) -> list[Interval]:
+_LONGEST_S = 86_400.0  # a day: what ends later is in another unit
+
+
+def read_intervals(path: str | os.PathLike[str], tier: str | None = None, *, unit_s: float = 1.0) -> list[Interval]:
     """Read labelled intervals.
 
     Parameters
     ----------
     path : path
-        A Praat ``.TextGrid`` (long or short form; UTF-8 or UTF-16), a ``.json`` (a list of
-        ``{"label", "start_s", "end_s"}``, or such lists under the names of tiers), or a ``.csv`` with the
-        columns ``start_s, end_s, label``.
+        See `read_tiers`.
     tier : str, optional
         Which tier; by default ``phones`` if there is one, else the first.
+    unit_s : float
+        See `read_tiers`.
 
     Returns
     -------
@@ -41,13 +46,50 @@ def read_intervals(path: str | os.PathLike[str], tier: str | None = None) -> lis
     ArticulensError
         When the file is absent or not such a file, or has no such tier.
     """
+    tiers = read_tiers(path, unit_s=unit_s)
+    if not tiers:
+        raise ArticulensError(f"{path}: it holds no words and no phones; give labels of another file, or none.")
+    name = tier or ("phones" if "phones" in tiers else next(iter(tiers)))
+    if name not in tiers:
+        raise ArticulensError(f"{path}: there is no tier '{name}'{suggest(name, list(tiers))}")
+    return tiers[name]
+
+
+def read_tiers(path: str | os.PathLike[str], *, unit_s: float = 1.0) -> dict[str, list[Interval]]:
+    """Read all tiers of labelled intervals.
+
+    Parameters
+    ----------
+    path : path
+        One of
+
+        * a Praat ``.TextGrid``, long or short form, UTF-8 or UTF-16;
+        * a ``.json``: a list of ``{"label", "start_s", "end_s"}``, or such lists under the names of tiers;
+        * a ``.csv`` with the columns ``start_s, end_s, label``;
+        * a ``.lab`` of lines ``start end label`` (MOCHA-TIMIT in seconds; HTK, PB2007 in 100 ns), or of ESPS, where
+          after a line ``#`` come lines ``end colour label`` (mngu0);
+        * a ``.trans`` of USC-TIMIT: lines ``start,end,phone,word,sentence,number``;
+        * the ``.mat`` of an MVIEW recording, with its words and phones (HPRC).
+    unit_s : float
+        Seconds in one unit of the times of a ``.lab``: 1e-7 in HTK's.
+
+    Returns
+    -------
+    dict of list of (start_s, end_s, label)
+        Empty for the ``.mat`` of a recording that nobody has labelled.
+
+    Raises
+    ------
+    ArticulensError
+        When the file is absent or not such a file, or an interval ends before it begins.
+    """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArticulensError(
-            f"{path}: cannot be read ({error.strerror}); correct the labels in the recipe or the manifest."
-        ) from error
+    content = read_bytes(path)
+    if path.suffix.lower() == ".mat":
+        # Nothing else here needs the readers of positions.
+        from articulens.corpora.readers import mview
+
+        return _checked(mview.read_labels(path), path)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     suffix = path.suffix.lower()
     try:
@@ -59,19 +101,31 @@ def read_intervals(path: str | os.PathLike[str], tier: str | None = None) -> lis
         elif suffix == ".csv":
             rows = csv.DictReader(text.splitlines())
             tiers = {"phones": [(float(r["start_s"]), float(r["end_s"]), r["label"] or "") for r in rows]}
+        elif suffix == ".lab":
+            tiers = {"phones": _lab(text, unit_s)}
+        elif suffix == ".trans":
+            tiers = {"phones": _trans(text)}
         else:
             raise ValueError(f"unknown suffix '{path.suffix}'")
         if not tiers:
             raise ValueError("no tier of intervals")
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ArticulensError(
-            f"{path}: cannot be read as labels ({error}); expected a TextGrid, or JSON or CSV with "
-            "start_s, end_s and label: correct the file."
+            f"{path}: cannot be read as labels ({error}); expected a TextGrid, JSON or CSV with start_s, end_s and "
+            "label, or a .lab or .trans file: correct the file."
         ) from error
-    name = tier or ("phones" if "phones" in tiers else next(iter(tiers)))
-    if name not in tiers:
-        raise ArticulensError(f"{path}: there is no tier '{name}'{suggest(name, list(tiers))}")
-    return tiers[name]
+    return _checked(tiers, path)
+
+
+def _checked(tiers: dict[str, list[Interval]], path: Path) -> dict[str, list[Interval]]:
+    for intervals in tiers.values():
+        for start, end, label in intervals:
+            if not (math.isfinite(start) and start <= end <= _LONGEST_S):
+                raise ArticulensError(
+                    f"{path}: '{label}' lasts from {start:g} s to {end:g} s, which is not possible; correct the file, "
+                    "or say in the recipe in which unit its times are ('labels_unit_s')."
+                )
+    return tiers
 
 
 def speech_mask(
@@ -106,6 +160,30 @@ def speech_mask(
     for start, end in spoken:
         speech |= (times >= start) & (times < end)
     return speech
+
+
+def _lab(text: str, unit_s: float) -> list[Interval]:
+    lines = [line.strip() for line in text.splitlines()]
+    if "#" in lines:  # ESPS: a header, then the end of each interval; the next begins there
+        rows = [line.split(maxsplit=2) for line in lines[lines.index("#") + 1 :] if line]
+        ends = [unit_s * float(row[0]) for row in rows]
+        return [(start, end, row[2]) for start, end, row in zip([0.0, *ends], ends, rows, strict=False)]
+    rows = [line.split(maxsplit=2) for line in lines if line]
+    if not rows:
+        raise ValueError("the file is empty")
+    return [(unit_s * float(row[0]), unit_s * float(row[1]), row[2]) for row in rows]
+
+
+def _trans(text: str) -> list[Interval]:
+    intervals = []
+    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
+        if row and len(row) != 6:
+            raise ValueError(f"line {number} has {len(row)} cells, not 6")
+        if row:
+            intervals.append((float(row[0]), float(row[1]), row[2].strip()))
+    if not intervals:
+        raise ValueError("the file is empty")
+    return intervals
 
 
 def _json_tiers(content: object) -> dict[str, list[Interval]]:

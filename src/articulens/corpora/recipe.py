@@ -16,6 +16,7 @@ Keys (see ``recipes/frost.yaml`` for a commented example)
     tables                  field: ``{from: field or fields, values: {...}}``, applied in the order written
     defaults                field: value where nothing else gives one; may hold ``{other_field}``
     labels_tier             which tier of the label files
+    labels_unit_s           seconds in one unit of their times, where those are not seconds (``1.0e-7`` for HTK's)
     max_length_difference_s how much EMA and audio may differ in length (default 0.3)
     needs                   key to what is not known of the corpus: the recipe opens nothing until a corpus.yaml or a
                             recipe that extends it gives that key (``channels``, ``reader_options.unit_mm``, ...)
@@ -45,7 +46,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "description", "licence", "card", "extends", "root", "reader", "manifest"), str),
     **dict.fromkeys(("positions", "audio", "labels", "labels_tier"), str),
     **dict.fromkeys(("reader_options", "channels", "axes", "speakers", "names", "tables", "defaults", "needs"), dict),
-    **dict.fromkeys(("rate_hz", "max_length_difference_s", "max_clock_drift"), (int, float)),
+    **dict.fromkeys(("rate_hz", "max_length_difference_s", "max_clock_drift", "labels_unit_s"), (int, float)),
 }
 _FOR_PEOPLE = ("name", "description", "licence", "card", "root", "extends", "needs")
 
@@ -227,6 +228,8 @@ def _check(keys: Mapping[str, Any], source: str) -> None:
                 fail(f"key '{key}' is missing (or give a 'manifest')")
             if "stem" not in _pattern(keys[key], key, fail).groupindex:
                 fail(f"the pattern '{key}' has no group (?P<stem>...)")
+    if not keys.get("labels_unit_s", 1) > 0:
+        fail(f"key 'labels_unit_s' is {keys['labels_unit_s']!r}, expected a number above 0")
     if "labels" in keys:
         _pattern(keys["labels"], "labels", fail)
     for key, reason in keys.get("needs", {}).items():

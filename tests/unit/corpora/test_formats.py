@@ -24,6 +24,7 @@ FORMATS = (
     "NDI sensors",
     "NDI ports",
     "SSFF",
+    "seq",
     "tensor",
     "CSV",
 )
@@ -276,3 +277,31 @@ def test_sensors_with_a_file_each(tmp_path):
     (tmp_path / "a.jaw").write_bytes(foreign.ssff({"jw_posz": movement()[:30, 0]}))
     with pytest.raises(ArticulensError, match="differ in rate, start or length"):
         ssff.read(tmp_path / "a.t_tip", axes={"x": "-posy", "z": "posz"}, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1 # 1 2\n2 # 3 4", "its last line has no end"),
+        (b"positions\n", "0 samples of no columns"),
+        (b"1 # 1 2\n", "1 samples of 2 columns"),
+        (b"1 # 1 2\n2 # 3\n", "2 samples of 1, 2 columns"),
+        (b"1 # 1 2\n2 3 4\n", "line 2 is no sample"),
+        (b"1 x 1 2\n2 # 3 4\n3 # 5 6\n", "a line before the first sample looks like one"),
+        (b"1 # 1 x\n2 # 3 4\n", "what is no number"),
+        (b"1 # 1 2\n2 # 3 4\n", "it has 2 columns, column 2 for TT.z is not among them"),
+    ],
+)
+def test_seq_that_is_damaged(tmp_path, content, message):
+    path = tmp_path / "a.seq"
+    path.write_bytes(content)
+    with pytest.raises(ArticulensError, match=rf"a\.seq: .*{message}"):
+        READERS["seq"](path, channels={"TT": 1}, axes={"x": "0", "z": "1"}, rate_hz=100)
+
+
+def test_seq_of_any_width(tmp_path):
+    path = tmp_path / "a.seq"
+    path.write_bytes(b"a header of words\n\n # 1 2e1 nan\nx #  3 -4.5 6 \r\n\n")
+    read = READERS["seq"](path, channels={"TT": 0}, axes={"x": "-0", "z": "+1", "y": "2"}, rate_hz=100, unit_mm=10)
+    np.testing.assert_array_equal(read.positions, [[-10, 200, np.nan], [-30, -45, 60]])
+    assert read.channels == ("TT.x", "TT.z", "TT.y") and read.rate_hz == 100

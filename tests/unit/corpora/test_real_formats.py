@@ -2,12 +2,13 @@
 
 import base64
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from articulens.corpora import read_audio
+from articulens.corpora import read_audio, read_intervals
 from articulens.corpora.foreign import XYZ
 from articulens.corpora.readers import READERS, carstens_ascii, carstens_binary, mview
 
@@ -88,6 +89,11 @@ def test_mview_from_haskins():
     assert 0.1 < np.abs(samples).max() <= 1
     stands_like_a_mouth(read)
     assert read_audio(path)[1] == 44100
+    phones, words = read_intervals(path), read_intervals(path, "words")
+    assert [label for _, _, label in phones[:4]] == ["sp", "DH", "AH0", "B"]
+    assert [label for _, _, label in words if label != "sp"] == "THE BIRCH CANOE SLID ON THE SMOOTH PLANKS".split()
+    assert all(before[1] == pytest.approx(after[0]) for before, after in pairwise(phones))
+    assert phones[-1][1] == pytest.approx(len(samples) / rate_hz, abs=0.01)
 
 
 @pytest.mark.parametrize("name", ["sub003_oe.tsv", "sub003_oe_BPC.tsv"])

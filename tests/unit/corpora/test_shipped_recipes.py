@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from articulens.corpora import foreign, known_corpora, load_recipe, open_corpus
+from articulens.corpora.convert import convert
 from articulens.errors import ArticulensError
 
 INDEX = np.arange(9)
@@ -30,29 +31,43 @@ def est(names, rate):
     return foreign.est_track(MOVES[:, : len(names)] * 100, names, rate)
 
 
+SAID = [(0.0, 0.2, "sil"), (0.2, 0.4, "a")]
+LABELLED = ("mocha", "mngu0", "hprc", "usc-timit", "pb2007")
 MAT = {"AUDIO": (16000, np.zeros((32000, 1))), "TT": (100, MOVES[:, :6]), "tt": (100, MOVES[:, :6])}
 FRAMES = foreign.carstens_frames(XYZ_OF)
 CASES = {
     "mocha": (
-        {"a/fsew0_001.ema": est(["tt_x", "tt_y", "ul_x"], 500), "a/fsew0_001.wav": wav(0.4)},
+        {
+            "a/fsew0_001.ema": est(["tt_x", "tt_y", "ul_x"], 500),
+            "a/fsew0_001.wav": wav(0.4),
+            "a/fsew0_001.lab": b"0 0.2 sil\n0.2 0.4 a\n",
+        },
         {},
         {"id": "fsew0_001", "speaker": "fsew0", "sentence": "mocha_001", "sex": "f"},
         {"TT.x": -MOVES[:, 0], "TT.z": MOVES[:, 1], "UL.x": -MOVES[:, 2]},
     ),
     "mngu0": (
-        {"mngu0_s1_0001.ema": est(["T1_py", "T1_pz"], 200), "mngu0_s1_0001.wav": wav(1)},
+        {
+            "mngu0_s1_0001.ema": est(["T1_py", "T1_pz"], 200),
+            "mngu0_s1_0001.wav": wav(1),
+            "phone_labels/mngu0_s1_0001.lab": b"signal mngu0_s1_0001\nnfields 1\n#\n\t0.2 26 \tsil\n\t0.4 26 \ta\n",
+        },
         {"reader_options": {"unit_mm": 0.01}, "axes": {"x": "-py", "z": "+pz"}},
         {"speaker": "mngu0", "sentence": "0001"},
         {"TT.x": -MOVES[:, 0], "TT.z": MOVES[:, 1]},
     ),
     "hprc": (
-        {"F01_B02_S03_R01_N.mat": foreign.mview(MAT)},
+        {"F01_B02_S03_R01_N.mat": foreign.mview(MAT, phones=SAID)},
         {},
         {"speaker": "F01", "sentence": "B02_S03", "sex": "F", "pace": "normal"},
         {"TT.x": MOVES[:, 0], "TT.y": MOVES[:, 1], "TT.z": MOVES[:, 2]},
     ),
     "usc-timit": (
-        {"F1/mat/usctimit_ema_f1_001_005.mat": foreign.mview(MAT), "F1/wav/usctimit_ema_f1_001_005.wav": wav(2)},
+        {
+            "F1/mat/usctimit_ema_f1_001_005.mat": foreign.mview(MAT),
+            "F1/wav/usctimit_ema_f1_001_005.wav": wav(2),
+            "F1/trans/usctimit_ema_f1_001_005.trans": b"0,0.2,sil,,,\n0.2,0.4,a,a,a b,1\n",
+        },
         {"channels": {"TT": "tt"}},
         {"speaker": "F1", "sentence": "001_005"},
         {"TT.x": MOVES[:, 0], "TT.z": MOVES[:, 1]},
@@ -90,10 +105,14 @@ CASES = {
         {"TT.x": -MOVES[:, 7], "TT.y": MOVES[:, 6], "TT.z": MOVES[:, 8]},
     ),
     "pb2007": (
-        {"0001.csv": b"time_s,TT.x\n0,1\n0.01,2\n", "0001.wav": wav(0.02)},
-        {"positions": r"(?P<stem>\d+)\.csv", "audio": r"(?P<stem>\d+)\.wav"},
-        {"speaker": "PB", "language": "fr"},
-        {"TT.x": np.array([1.0, 2.0])},
+        {
+            "_seq/item_0001.seq": foreign.seq(np.column_stack([MOVES, MOVES[:, :3]]) / 10),
+            "_wav16/item_0001.wav": wav(2),
+            "_lab/item_0001.lab": b"0 2000000 __\n2000000 4000000 a\n",
+        },
+        {"axes": {"x": "-0", "z": "+6"}},
+        {"speaker": "PB", "language": "fr", "sentence": "item_0001"},
+        {"JAW.x": -MOVES[:, 0], "TT.x": -MOVES[:, 1], "TB.z": MOVES[:, 8]},
     ),
     "carstens-folder": (
         {
@@ -123,6 +142,29 @@ def test_opens_what_is_laid_out_as_it_says(tmp_path, name):
             # Text exports have two decimals, single precision has seven digits.
             found = trajectory.positions[:, trajectory.channels.index(channel)]
             np.testing.assert_allclose(found, expected, atol=0.0051 if "txt" in str(utterance.positions) else 2e-4)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_phones_are_read_and_survive_a_conversion(tmp_path, name):
+    tree, own, _, _ = CASES[name]
+    corpus = open_corpus(f"{name}:{make(tree, tmp_path / 'tree', own)}")
+    convert(corpus, tmp_path / "tables")
+    for opened in (corpus, open_corpus(f"tabular:{tmp_path / 'tables'}")):
+        found = opened.read_intervals(opened.utterances[0])
+        assert [label.replace("__", "sil") for _, _, label in found] == ["sil", "a"]
+        np.testing.assert_allclose([i[:2] for i in found], [i[:2] for i in SAID], rtol=1e-12)
+
+
+def test_recordings_without_labels_open_and_convert(tmp_path):
+    tree, own, _, _ = CASES["mocha"]
+    less = {path: content for path, content in tree.items() if not path.endswith(".lab")}
+    mocha = open_corpus(f"mocha:{make(less, tmp_path / 'mocha', own)}")
+    hprc = open_corpus(f"hprc:{make({'F01_B02_S03_R01_N.mat': foreign.mview(MAT)}, tmp_path / 'hprc')}")
+    for corpus in (mocha, hprc):
+        convert(corpus, tmp_path / f"{corpus.name}-tables")
+        assert open_corpus(f"tabular:{tmp_path}/{corpus.name}-tables").utterances[0].labels is None
+        with pytest.raises(ArticulensError, match=r"has no labels|holds no words and no phones"):
+            corpus.read_intervals(corpus.utterances[0])
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[1]])

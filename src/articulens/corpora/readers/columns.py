@@ -40,6 +40,44 @@ def column_names(
     }
 
 
+def numbered_columns(
+    values: NDArray[np.float64], channels: Mapping[str, int | str], axes: Mapping[str, str], path: Path
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Collect columns of a table without names.
+
+    Parameters
+    ----------
+    values : (samples, columns)
+    channels : mapping
+        Sensor to its first column, counted from 0.
+    axes : mapping
+        Our axis to sign and place after that column, ``{"x": "+0"}``.
+    path : Path
+        For messages.
+
+    Returns
+    -------
+    positions : (samples, channels) float64
+    channels : tuple of str
+
+    Raises
+    ------
+    ArticulensError
+        When there is no such column.
+    """
+    taken: dict[str, tuple[float, int]] = {}
+    for sensor, source in channels.items():
+        for axis, (sign, place) in signed_axes(axes).items():
+            column = int(source) + int(place)
+            if not 0 <= column < values.shape[1]:
+                raise ArticulensError(
+                    f"{path}: it has {values.shape[1]} columns, column {column} for {sensor}.{axis} is not among them; "
+                    "correct 'channels' and 'axes' in the recipe."
+                )
+            taken[f"{sensor}.{axis}"] = (sign, column)
+    return np.stack([sign * values[:, column] for sign, column in taken.values()], axis=1), tuple(taken)
+
+
 def take_columns(
     columns: Mapping[str, NDArray], wanted: Mapping[str, tuple[float, str]], path: Path
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:

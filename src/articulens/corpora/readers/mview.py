@@ -105,8 +105,40 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
     return np.ascontiguousarray(sound, dtype=np.float32), round(rate)
 
 
-def _signals(path: Path) -> dict[str, tuple[float, NDArray[Any]]]:
-    """Return rate and samples (n, columns) by name."""
+def read_labels(path: str | os.PathLike[str]) -> dict[str, list[tuple[float, float, str]]]:
+    """Read the words and phones in a ``.mat`` file.
+
+    Returns
+    -------
+    dict of list of (start_s, end_s, label)
+        ``phones`` and ``words``, as far as the file has them.
+
+    Raises
+    ------
+    ArticulensError
+        When the file is absent, damaged, or no such struct.
+    """
+    path = Path(path)
+    tiers: dict[str, list[tuple[float, float, str]]] = {}
+    for element in _elements(path):
+        for key in ("PHONES", "WORDS"):
+            items = element.get(key)
+            if not isinstance(items, list) or not items:
+                continue
+            try:
+                times = [np.asarray(item["OFFS"], dtype=np.float64).ravel() for item in items]
+                tiers[key.lower()] = [
+                    (float(start), float(end), str(item["LABEL"]))
+                    for item, (start, end) in zip(items, times, strict=True)
+                ]
+            except (KeyError, TypeError, ValueError) as error:
+                raise ArticulensError(
+                    f"{path}: {key} is no list of LABEL and OFFS (start and end, s); export the file again."
+                ) from error
+    return tiers
+
+
+def _elements(path: Path) -> list[dict[str, Any]]:
     variables = read_variables(path)
     structs = [v for v in variables.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
     structs = [v for v in structs if {"NAME", "SRATE", "SIGNAL"} <= set(v[0])]
@@ -115,8 +147,13 @@ def _signals(path: Path) -> dict[str, tuple[float, NDArray[Any]]]:
             f"{path}: holds the variables {', '.join(variables) or 'none'}, expected one struct with NAME, SRATE and "
             "SIGNAL; export it from MVIEW again."
         )
+    return structs[0]
+
+
+def _signals(path: Path) -> dict[str, tuple[float, NDArray[Any]]]:
+    """Return rate and samples (n, columns) by name."""
     signals: dict[str, tuple[float, NDArray[Any]]] = {}
-    for element in structs[0]:
+    for element in _elements(path):
         name, rate, samples = element["NAME"], element["SRATE"], element["SIGNAL"]
         numbers = isinstance(rate, np.ndarray) and isinstance(samples, np.ndarray) and rate.size == 1
         if not isinstance(name, str) or not numbers or samples.ndim != 2 or not np.isfinite(rate).all():

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from articulens.corpora.limits import MAX_BYTES, check_file
-from articulens.corpora.readers.columns import signed_axes
+from articulens.corpora.readers.columns import numbered_columns
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
 
@@ -99,19 +99,10 @@ def read(
         found = f"shape {tuple(content.shape)}" if isinstance(content, torch.Tensor) else type(content).__name__
         raise ArticulensError(f"{path}: positions of {found}, expected a tensor (samples, columns); save it again.")
     values = content.to(torch.float64).numpy()
-    taken: dict[str, tuple[float, int]] = {}
-    for sensor, source in channels.items():
-        for axis, (sign, place) in signed_axes(axes).items():
-            column = int(source) + int(place)
-            if not 0 <= column < values.shape[1]:
-                raise ArticulensError(
-                    f"{path}: it has {values.shape[1]} columns, column {column} for {sensor}.{axis} is not among them; "
-                    "correct 'channels' and 'axes' in the recipe."
-                )
-            taken[f"{sensor}.{axis}"] = (sign, column)
-    positions = np.stack([sign * values[:, column] for sign, column in taken.values()], axis=1) * unit_mm
+    positions, names = numbered_columns(values, channels, axes, path)
+    positions *= unit_mm
     positions[~np.isfinite(positions)] = np.nan
-    return Trajectory(positions, tuple(taken), float(rate_hz), source=str(path))
+    return Trajectory(positions, names, float(rate_hz), source=str(path))
 
 
 def _check_archive(path: Path) -> None:
