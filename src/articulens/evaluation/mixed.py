@@ -70,7 +70,8 @@ def mixed_effects(scores: pd.DataFrame, fixed: Mapping[str, str]) -> pd.DataFram
     try:
         with warnings.catch_warnings():  # a variance of 0 over speakers is an answer
             warnings.simplefilter("ignore")
-            fitted = MixedLM(z, exog, groups=table["speaker"]).fit(reml=True, method=["lbfgs", "powell"])
+            # Powell's method takes no gradient: lbfgs now and then steps to where the model cannot be evaluated.
+            fitted = MixedLM(z, exog, groups=table["speaker"]).fit(reml=True, method="powell")
         interval = np.asarray(fitted.conf_int())
     except (np.linalg.LinAlgError, ValueError) as error:
         raise ArticulensError(f"the mixed model cannot be fitted ({error}); leave out a factor.") from error

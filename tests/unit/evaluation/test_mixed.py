@@ -13,11 +13,11 @@ FIXED = {"condition": "L1", "task": "T2"}
 EFFECT = {"L1": 0.0, "L2": -0.12, "accent": 0.0, "T1": 0.08, "T2": 0.0, "T3": -0.3}
 
 
-def simulate(seed, speakers=18, noise=0.05):
+def simulate(seed, speakers=18, noise=0.05, between=0.15):
     rng = np.random.default_rng(seed)
     rows = [
         {"speaker": f"S{s}", "condition": c, "task": t, "r": np.tanh(0.9 + u + EFFECT[c] + EFFECT[t] + e)}
-        for s, u in enumerate(rng.normal(0, 0.15, speakers))
+        for s, u in enumerate(rng.normal(0, between, speakers))
         for c in ("L1", "L2", "accent")
         for t in ("T2", "T1", "T3")
         for e in [rng.normal(0, noise)]
@@ -43,6 +43,13 @@ def test_balanced_effects_are_mean_paired_differences():
     assert table.loc["L2", "z"] == pytest.approx((z["L2"] - z["L1"]).mean(), abs=1e-6)
     assert list(table.columns) == [c for c in COLUMNS if c != "level"]
     assert table.loc["T3", "p"] < 1e-6 and (table["speakers"] == 18).all() and (table["observations"] == 18 * 9).all()
+
+
+@pytest.mark.parametrize("between", [0.0, 0.02, 0.05])
+def test_speakers_that_hardly_differ_are_no_hindrance(between):
+    for seed in range(6):
+        table = mixed_effects(simulate(seed, noise=0.15, between=between), FIXED).set_index("level")
+        assert table.loc["T3", "high"] < 0 and np.isfinite(table[["low", "high", "p"]]).all(axis=None)
 
 
 def test_speakers_who_said_less_stay_in():
