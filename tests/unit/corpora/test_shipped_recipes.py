@@ -1,5 +1,8 @@
 """Every shipped recipe on a tree written in its layout and format."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -32,6 +35,10 @@ def est(names, rate):
 
 
 SAID = [(0.0, 0.2, "sil"), (0.2, 0.4, "a")]
+TEXTGRID = (
+    b'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n0.8\n<exists>\n1\n'
+    b'"IntervalTier"\n"phones"\n0\n0.8\n1\n0\n0.8\n"a"\n'
+)
 LABELLED = ("mocha", "mngu0", "hprc", "usc-timit", "pb2007")
 MAT = {"AUDIO": (16000, np.zeros((32000, 1))), "TT": (100, MOVES[:, :6]), "tt": (100, MOVES[:, :6])}
 FRAMES = foreign.carstens_frames(XYZ_OF)
@@ -185,6 +192,27 @@ def test_what_is_not_known_is_not_guessed(tmp_path, name):
 
 def test_all_promised_recipes_are_there():
     assert {"frost", "tabular", "bundled", *CASES} <= set(known_corpora())
+
+
+def test_the_recipe_of_the_documentation(tmp_path):
+    text = (Path(__file__).parents[3] / "book" / "architecture.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(recipe.strip().splitlines()) <= 20
+    (tmp_path / "my-corpus.yaml").write_text(recipe, encoding="utf-8")
+    frames = foreign.carstens_frames({7: MOVES[:, :3], 12: MOVES[:, 3:6]})
+    sweeps = {
+        "S1/pos/L1_001.pos": foreign.carstens_binary(frames, 250),
+        "S1/wav/L1_001.wav": wav(0.8),
+        "S1/pos/L2_001.pos": foreign.carstens_binary(frames, 250),
+        "S1/wav/L2_001.wav": wav(0.8),
+        "S1/out/L2_001.TextGrid": TEXTGRID,
+    }
+    corpus = open_corpus(f"{tmp_path / 'my-corpus.yaml'}:{make(sweeps, tmp_path / 'sweeps')}")
+    rows = [(u.id, u.speaker, u.condition, u.task, u.sentence, u.language) for u in corpus]
+    assert rows == [(f"S1_{c}_001", "S1", c, "T1", "001", "fi") for c in ("L1", "L2")]
+    read = corpus.read_trajectory(corpus.utterances[0])
+    np.testing.assert_allclose(read.select(["UL.x", "UL.y", "UL.z"]).positions, MOVES[:, 3:6], atol=1e-5)
+    assert corpus.read_intervals(corpus.utterances[1]) == [(0.0, 0.8, "a")]
 
 
 def test_a_need_is_a_sentence(tmp_path):
