@@ -133,7 +133,7 @@ print(f"{len(scores)} scores under {protocol}, which measures {chosen.measures}"
 # %% [markdown]
 # ## Layer by layer
 
-# %% mystnb={"image": {"alt": "Mean Pearson r by layer for each encoder with intervals over speakers; horizontal lines are acoustic baselines."}, "figure": {"caption": "Mean r over channels by layer, with 95 % intervals over speakers. Lines across: encoders with one layer.", "name": "fig-models-profile"}}
+# %% mystnb={"figure": {"caption": "Mean r over channels by layer, with 95 % intervals over speakers. Lines across: encoders with one layer.", "name": "fig-models-profile"}}
 layer_profile(scores, references=references, title=f"{recordings.name}, {protocol}")
 
 # %% [markdown]
@@ -142,7 +142,7 @@ layer_profile(scores, references=references, title=f"{recordings.name}, {protoco
 # A model with 25 layers has 25 chances to look good. So each speaker is scored at the layer that is best for all
 # *other* speakers. The mean over layers, which is what was published, stands beside it.
 
-# %% mystnb={"image": {"alt": "One row an encoder: a dot for each speaker, the mean over speakers and its interval."}, "figure": {"caption": "Every speaker at the layer chosen by the others; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-models-dots"}}
+# %% mystnb={"figure": {"caption": "Every speaker at the layer chosen by the others; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-models-dots"}}
 at_best = at_chosen_layer(scores)
 l1 = recordings.to_frame().drop_duplicates("speaker").set_index("speaker")
 group = "first language" if "l1" in l1 else None
@@ -172,7 +172,7 @@ write_scores(nulls.round({"r": 4, "rmse_mm": 4}), Path(results) / "01_negative_c
 r, mm = (summarise(nulls, ["control"], value=value).set_index("control") for value in ("r", "rmse_mm"))
 r.join(mm, lsuffix=" r", rsuffix=" mm").drop(columns=["speakers r"]).round(3)
 
-# %% mystnb={"image": {"alt": "One row a control: a dot for each speaker, the mean over speakers and its interval, for the model as measured and for its negative controls."}, "figure": {"caption": "Negative controls: every speaker; large mark: mean, bar: 95 % interval over speakers. The constants have no r.", "name": "fig-models-controls"}}
+# %% mystnb={"figure": {"caption": "Negative controls: every speaker; large mark: mean, bar: 95 % interval over speakers. The constants have no r.", "name": "fig-models-controls"}}
 speaker_dots(nulls.dropna(subset=["r"]), category="control", title=f"{control} on {recordings.name}, {protocol}")
 
 # %% [markdown]

@@ -144,7 +144,7 @@ measured.head(3)[["model", "layer", "speaker", "sensor", "axis", "n_frames", "r"
 # %% [markdown]
 # ## The map
 
-# %% mystnb={"image": {"alt": "Heatmap of Pearson r, one row for each layer of the encoder in focus, one column for each sensor and axis."}, "figure": {"caption": "Mean r over speakers, by layer, sensor and axis, of the encoder in focus.", "name": "fig-map"}}
+# %% mystnb={"figure": {"caption": "Mean r over speakers, by layer, sensor and axis, of the encoder in focus.", "name": "fig-map"}}
 of_focus = measured[(measured["model"] == focus) & (measured["protocol"] == protocol)]
 layer_sensor_heatmap(of_focus, title=f"{focus} on {recordings.name}, {protocol}")
 
@@ -153,7 +153,7 @@ layer_sensor_heatmap(of_focus, title=f"{focus} on {recordings.name}, {protocol}"
 #
 # The same averaged over channels, with 95 % intervals over speakers, and encoders with one layer as lines across.
 
-# %% mystnb={"image": {"alt": "Mean Pearson r by layer with intervals over speakers, and horizontal lines for encoders with one layer."}, "figure": {"caption": "Mean r over channels by layer; bars and bands are 95 % bootstrap intervals over speakers.", "name": "fig-profile"}}
+# %% mystnb={"figure": {"caption": "Mean r over channels by layer; bars and bands are 95 % bootstrap intervals over speakers.", "name": "fig-profile"}}
 references = [name for name in models if len(encoders[name].layers) == 1]
 layer_profile(measured[measured["protocol"] == protocol], references=references, title=f"{recordings.name}, {protocol}")
 
@@ -177,7 +177,7 @@ for name in models:
 #
 # Beside the trained model stands its twin with weights that were never trained.
 
-# %% mystnb={"image": {"alt": "Three curves by layer, one below the other: mean Pearson r, share of the states that changes, effective rank; trained model and random twin."}, "figure": {"caption": "By layer: how well articulation is read, how much of the states changes, in how many directions. 95 % intervals over speakers.", "name": "fig-beneath"}}
+# %% mystnb={"figure": {"caption": "By layer: how well articulation is read, how much of the states changes, in how many directions. 95 % intervals over speakers.", "name": "fig-beneath"}}
 twins = [name for name in (focus, f"{focus}@random") if name in models]
 if len(twins) < 2:
     print(f"Not shown: the untrained twin; add {focus}@random to models.")
@@ -206,7 +206,7 @@ for name in twins:
 # Frames at random, new sentences of a known speaker, and the protocol of the map, as far as the corpus can serve them:
 # the same encoder and the same frames.
 
-# %% mystnb={"image": {"alt": "Mean Pearson r by layer of one encoder under several protocols, from weak to strong."}, "figure": {"caption": "The encoder in focus under protocols from weak to strong.", "name": "fig-protocols"}}
+# %% mystnb={"figure": {"caption": "The encoder in focus under protocols from weak to strong.", "name": "fig-protocols"}}
 layer_profile(measured[measured["model"] == focus], compare="protocol", title=f"{focus} on {recordings.name}")
 
 # %% [markdown]

@@ -135,7 +135,7 @@ printed = published_curve("../data/published.csv")
 record(files=["../data/published.csv"])
 printed.round(3)
 
-# %% mystnb={"image": {"alt": "Mean r against seconds of training speech on a logarithmic axis, least squares and ridge, test on new sentences; a dotted line marks where frames equal features."}, "figure": {"caption": "New sentences: thick, mean over speakers and draws; thin, every speaker and draw.", "name": "fig-size-sentences"}}
+# %% mystnb={"figure": {"caption": "New sentences: thick, mean over speakers and draws; thin, every speaker and draw.", "name": "fig-size-sentences"}}
 learning_curves(
     mean[mean["split"] == "new sentences"],
     mark=encoder.width * frame_s,
@@ -148,7 +148,7 @@ learning_curves(
 #
 # As published: a fifth of all frames, drawn at random, is the test set.
 
-# %% mystnb={"image": {"alt": "Mean r against seconds of training speech, least squares and ridge, test on randomly drawn frames."}, "figure": {"caption": "Shuffled frames: the test frames' neighbours are in the training set.", "name": "fig-size-shuffled"}}
+# %% mystnb={"figure": {"caption": "Shuffled frames: the test frames' neighbours are in the training set.", "name": "fig-size-shuffled"}}
 learning_curves(
     mean[mean["split"] == "shuffled frames"],
     mark=encoder.width * frame_s,

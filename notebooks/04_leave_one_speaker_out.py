@@ -71,7 +71,9 @@ record(corpora={corpus: recordings}, encoders={model: encoder})
 if speakers:
     recordings = recordings.select(speaker=speakers)
 if layer and layer not in encoder.layers:
-    print(f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the best for other speakers is read.")
+    print(
+        f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the best for other speakers is read."
+    )
     layer = ""
 reach = [within_reach(name, recordings.to_frame(), folds) for name in ("sentence", "loso", "loso_sentence")]
 for lacking in dict.fromkeys(lacking for *_, lacking in reach if lacking):
@@ -103,7 +105,7 @@ for protocol in protocols:
     if protocol.name in shown:
         print(f"{protocol.name}: {protocol.measures}")
 
-# %% mystnb={"image": {"alt": "One row a protocol: a dot for each held-out speaker, the mean and its interval."}, "figure": {"caption": "Every speaker under each protocol; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-loso-dots"}}
+# %% mystnb={"figure": {"caption": "Every speaker under each protocol; large mark: mean, bar: 95 % interval over speakers.", "name": "fig-loso-dots"}}
 first = recordings.to_frame().drop_duplicates("speaker").set_index("speaker")
 group = "first language" if "l1" in first else None
 if group:
@@ -113,7 +115,7 @@ speaker_dots(at_best, category="protocol", group=group, title=f"{model} on {reco
 # %% [markdown]
 # ## Speaker by sensor
 
-# %% mystnb={"image": {"alt": "Heatmap of Pearson r, one row a speaker, one column a sensor and axis, under the strictest protocol that the corpus serves."}, "figure": {"caption": "Mean r of each speaker and channel at the layer chosen by the others.", "name": "fig-loso-speakers"}}
+# %% mystnb={"figure": {"caption": "Mean r of each speaker and channel at the layer chosen by the others.", "name": "fig-loso-speakers"}}
 strict = scores[scores["protocol"] == shown[-1]].merge(
     at_best.loc[at_best["protocol"] == shown[-1], ["speaker", "layer"]], on=["speaker", "layer"]
 )
@@ -156,7 +158,7 @@ for kind, part in parts.items():
         print(f"Not shown: {kind}; the recordings are too slow or no sentence was said twice.")
 summarise(ceilings, ["kind"]).round(3)
 
-# %% mystnb={"image": {"alt": "Heatmap of ceilings of Pearson r, one row a kind of ceiling and the probe last, one column a sensor and axis."}, "figure": {"caption": "Ceilings and the probe's own r, mean over speakers, by channel.", "name": "fig-loso-ceilings"}}
+# %% mystnb={"figure": {"caption": "Ceilings and the probe's own r, mean over speakers, by channel.", "name": "fig-loso-ceilings"}}
 grid_heatmap(ceilings, rows="kind", columns="channel", title=f"{recordings.name}: how high r could be")
 
 # %% [markdown]
@@ -179,7 +181,7 @@ else:
     means = pd.DataFrame(columns=["rung", "speaker", "r", "rmse_mm"])
     print("Not shown: calibration, which needs other speakers to begin with, and two sentences of the new one.")
 
-# %% mystnb={"image": {"alt": "Root mean squared error in millimetres of each speaker from zero-shot over shift, scale and affine calibration to the speaker's own probe."}, "figure": {"caption": "Error in mm of every speaker on each rung of the calibration ladder.", "name": "fig-ladder"}}
+# %% mystnb={"figure": {"caption": "Error in mm of every speaker on each rung of the calibration ladder.", "name": "fig-ladder"}}
 speaker_dots(means, category="rung", value="rmse_mm", label="RMSE (mm), mean over channels", title=f"{model}")
 
 # %% [markdown]

@@ -161,7 +161,7 @@ def read(name: str, *columns: str) -> pd.DataFrame:
 #
 # Trained on other speakers of the same group, as published; tested in each condition.
 
-# %% mystnb={"image": {"alt": "One row a condition (first language, second language, imitated accent): a dot for each speaker, mean and interval, coloured by group."}, "figure": {"caption": "Every speaker in each condition, trained on other speakers of the same group.", "name": "fig-conditions"}}
+# %% mystnb={"figure": {"caption": "Every speaker in each condition, trained on other speakers of the same group.", "name": "fig-conditions"}}
 condition = read(f"loso_within({group})", "condition")
 owner = about.drop_duplicates("speaker").set_index("speaker")[group]
 condition["group"] = condition["speaker"].map(owner)
@@ -192,7 +192,7 @@ mixed.round(3) if len(mixed) else None
 # %% [markdown]
 # ## Task by condition
 
-# %% mystnb={"image": {"alt": "Heatmap of mean r, one row a task, one column a condition."}, "figure": {"caption": "Mean r over speakers by task and condition, trained on other speakers of the same group.", "name": "fig-tasks-conditions"}}
+# %% mystnb={"figure": {"caption": "Mean r over speakers by task and condition, trained on other speakers of the same group.", "name": "fig-tasks-conditions"}}
 grid_heatmap(cells, rows="task", columns="condition", title=f"{model} on {recordings.name}")
 
 # %% [markdown]
@@ -200,7 +200,7 @@ grid_heatmap(cells, rows="task", columns="condition", title=f"{model} on {record
 #
 # Training is the same; only the test utterances are those of the matched selection.
 
-# %% mystnb={"image": {"alt": "One row a task: dots for each speaker on all utterances and on those matched for length and phones."}, "figure": {"caption": "Every speaker in each task: all utterances, and a selection matched for seconds and phones.", "name": "fig-tasks-matched"}}
+# %% mystnb={"figure": {"caption": "Every speaker in each task: all utterances, and a selection matched for seconds and phones.", "name": "fig-tasks-matched"}}
 task_all = read(unseen, "task").assign(selection="all")
 task_matched = read(unseen, "task", "matched")
 task_matched = task_matched[task_matched["matched"] == "yes"].drop(columns="matched").assign(selection="matched")

@@ -1,12 +1,17 @@
 """Executed pages: launch and edit buttons lead to the notebook itself, and a last line says how it was made.
 
+A picture that a notebook left as SVG has its alt text from its own description.
+
 The page ``book/executed/NN`` is not a file of the branch: what can be launched is ``notebooks/NN.ipynb``, and
 what is edited is ``notebooks/NN.py``.
 """
 
 import json
-from html import escape
+import re
+from html import escape, unescape
 from pathlib import Path
+
+from docutils import nodes
 
 FOLDER = "book/executed/"
 
@@ -59,8 +64,18 @@ def sentence(past):
     return "; ".join(parts) + "."
 
 
+def _describe(app, doctree):
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix == ".svg" and path.is_file():
+            found = re.search(r"<dc:description>(.*?)</dc:description>", path.read_text(encoding="utf-8"), re.DOTALL)
+            if found:
+                image["alt"] = unescape(found[1])
+
+
 def setup(app):
     """Register with Sphinx."""
+    app.connect("doctree-read", _describe, priority=900)  # after Sphinx has resolved the paths
     app.connect("html-page-context", _links, priority=900)  # after the theme made the buttons
     app.connect("html-page-context", _provenance)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

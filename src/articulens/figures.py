@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from articulens import alt_text
 from articulens.drawing import STYLE, STYLES, WIDTH, PageFigure, canvas, nothing
 from articulens.evaluation.inference import speaker_interval, summarise
 
@@ -50,6 +51,8 @@ def layer_sensor_heatmap(scores: pd.DataFrame, *, value: str = "r", title: str =
         )
         axes.set(xlabel="sensor and axis", ylabel="layer", title=title)
         axes.tick_params(axis="y", rotation=0)
+    what = "Pearson r" if value == "r" else "RMSE in mm"
+    figure.alt = alt_text.of_grid(table.rename(index="layer {}".format), f"{what} by layer and channel", title=title)
     return figure
 
 
@@ -91,6 +94,8 @@ def layer_profile(
             {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if summary[compare].nunique() > 4 else {}
         )
         axes.legend(frameon=False, fontsize=8, **beside)
+    what = f"Mean {'r' if value == 'r' else 'RMSE in mm'} over channels by layer, a line for each {compare}"
+    figure.alt = alt_text.of_lines(_at_layer(summary), name=compare, at="layer", what=what, title=title)
     return figure
 
 
@@ -112,12 +117,16 @@ def layer_panels(
     with mpl.rc_context(STYLE):
         figure = PageFigure(figsize=(WIDTH, 0.8 + 1.5 * len(panels)), layout="constrained")
         rows = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        words = [title]
         for axes, (label, (table, value)) in zip(rows, panels.items(), strict=True):
-            _lines(axes, summarise(table, [compare, "layer"], value=value), compare, layers)
+            summary = summarise(table, [compare, "layer"], value=value)
+            _lines(axes, summary, compare, layers)
             axes.set(ylabel=label)
+            words.append(alt_text.of_lines(_at_layer(summary), name=compare, at="layer", what=f"By layer, {label}"))
         rows[0].set(title=title)
         rows[0].legend(frameon=False, fontsize=8)
         rows[-1].set(xlabel="layer")
+    figure.alt = alt_text.joined("", words)
     return figure
 
 
@@ -165,6 +174,7 @@ def speaker_dots(
         return nothing(title)
     categories = _order(table[category])
     groups = _order(table[group]) if group else [None]
+    means = []
     with mpl.rc_context(STYLE):
         figure, axes = canvas(1.1 + 0.34 * len(categories) * max(1, len(groups) * 0.7))
         for g, name in enumerate(groups):
@@ -178,6 +188,8 @@ def speaker_dots(
                 at = i + offset
                 axes.plot(values, np.full(len(values), at), marker, color=colour, alpha=0.35, markersize=4)
                 low, high = speaker_interval(values)
+                row = str(one) if name is None else f"{one}, {name}"
+                means.append((row, float(values.mean()), low, high, len(values)))
                 axes.plot([low, high], [at, at], "-", color=colour, linewidth=2)
                 axes.plot(values.mean(), at, marker, color=colour, markersize=8, markeredgecolor="white",
                           label=None if i or name is None else str(name))  # fmt: skip
@@ -191,6 +203,8 @@ def speaker_dots(
         axes.grid(axis="x", alpha=0.3)
         if group:
             axes.legend(frameon=False, fontsize=8)
+    quantity = label or ("mean r over channels" if value == "r" else value)
+    figure.alt = alt_text.of_intervals(means, f"A dot for each speaker, {quantity}, one row a {category}", title=title)
     return figure
 
 
@@ -239,6 +253,14 @@ def learning_curves(
             )
         axes.set(xscale="log", xlabel="seconds of training speech", ylabel="mean r over channels", title=title)
         axes.legend(frameon=False, fontsize=8)
+    parts = [curves.rename(columns={by: "line"})]
+    if published is not None:
+        parts.append(published.assign(line="published, least squares"))
+    points = pd.concat(parts).groupby(["line", "seconds"], sort=False)["r"].mean().reset_index().sort_values("seconds")
+    figure.alt = alt_text.of_lines(
+        points.assign(seconds=points["seconds"].round(1)), name="line", at="seconds", unit=" s", value="r", title=title,
+        what="Mean r over channels against seconds of training speech, on a logarithmic axis",
+    )  # fmt: skip
     return figure
 
 
@@ -253,7 +275,13 @@ def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "
         sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws={"label": "mean r"})
         axes.set(xlabel=columns, ylabel=rows, title=title)
         axes.tick_params(axis="y", rotation=0)
+    figure.alt = alt_text.of_grid(grid, f"mean {value} by {rows} and {columns}", title=title)
     return figure
+
+
+def _at_layer(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with layers as they are spoken of."""
+    return summary.assign(layer="layer " + summary["layer"].astype(str))
 
 
 def _order(names: pd.Series) -> list[str]:

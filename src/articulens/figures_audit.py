@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from articulens import alt_text
 from articulens.drawing import STYLE, STYLES, PageFigure, canvas
 
 LEVEL, DOWN, UP, PRINTED = "#0072B2", "#D55E00", "#009E73", "0.6"
@@ -53,6 +54,8 @@ def waterfall(steps: pd.DataFrame, *, printed: Mapping[str, float] | None = None
         axes.set_xlim(min(left, 0), right + 0.2 * (right - left))
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
+    above = [f"{name} {value:.2f}" for name, value in printed.items()]
+    figure.alt = alt_text.joined("", [alt_text.of_steps(steps["step"], r, title=title), *above])
     return figure
 
 
@@ -75,4 +78,10 @@ def resampled_track(table: pd.DataFrame, *, title: str = "") -> PageFigure:
             )  # fmt: skip
         axes.set(xlabel="time (s)", ylabel="position (mm)", title=title)
         axes.legend(frameon=False, fontsize=8)
+    ends = table.groupby("resampling", sort=False)["mm"].agg(["first", "median", "last"])
+    said = [
+        f"{name}: {row['first']:.1f} mm at the start, {row['median']:.1f} as a median, {row['last']:.1f} at the end"
+        for name, row in ends.iterrows()
+    ]
+    figure.alt = alt_text.joined(title, [f"Position over {table['time_s'].max():.1f} s", *said])
     return figure

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one worker b
 
 TOC = "format: jb-book\nroot: index\nchapters:\n  - file: book/executed/01_draw_line\n"
 INDEX = "# Front\n\nA formula $a_1$, and {numref}`fig-line` of {doc}`book/executed/01_draw_line`.\n"
+INDEX += "\n```{image} book/executed/level.svg\n:alt: A line.\n```\n"
 NOTEBOOK = r"""
 # %% [markdown]
 # # Draw a line
@@ -39,6 +40,14 @@ print("left", "over", sep="", file=sys.stderr)
 figure, axes = plt.subplots(figsize=(3, 2))
 axes.plot([0, 1], [0, slope])
 plt.show()
+
+# %% mystnb={"figure": {"caption": "A level.", "name": "fig-level"}}
+from articulens.drawing import canvas
+told, axes = canvas(2)
+axes.axhline(slope)
+told.alt = f"A level line at {slope}, which is < 9."
+told.savefig("../book/executed/level.svg", metadata={"Date": None, "Description": told.alt})
+told
 """
 
 
@@ -84,6 +93,13 @@ def test_the_page_shows_figure_and_provenance(book: Path) -> None:
     past = json.loads((book / "book" / "executed" / "MANIFEST.json").read_text())["01_draw_line"]
     for part in (past["versions"]["torch"], past["causes"]["code"][:8], "parameters: as written"):
         assert part in provenance
+
+
+def test_alt_text_is_what_the_figure_tells_of_itself(book: Path) -> None:
+    for page in (PAGE, "index.html"):
+        html = (book / "_build" / "html" / page).read_text()
+        assert re.search(r'<img[^>]*alt="A level line at 1.0, which is &lt; 9\."', html), page
+    assert 'alt="A line."' not in html
 
 
 def test_buttons_lead_to_the_notebook(book: Path) -> None:

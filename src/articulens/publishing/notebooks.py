@@ -164,10 +164,20 @@ def refresh_text(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             done = next(outputs)
             copy.outputs, copy.execution_count, copy["id"] = done.outputs, done.execution_count, done["id"]
+            take_alt_text(copy)
         fresh.cells.append(copy)
         if injected is not None and "parameters" in tags(cell):
             fresh.cells.append(injected)
     return fresh
+
+
+def take_alt_text(cell: NotebookNode) -> None:
+    """Let a figure that tells what it shows (:class:`articulens.drawing.PageFigure`) give its cell the alt text."""
+    for output in cell.outputs:
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+        if alt:
+            options = cell.metadata.get("mystnb", {})
+            cell.metadata["mystnb"] = {**options, "image": {**options.get("image", {}), "alt": alt}}
 
 
 def slim(notebook: NotebookNode, root: Path) -> NotebookNode:
@@ -183,11 +193,13 @@ def slim(notebook: NotebookNode, root: Path) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        take_alt_text(cell)
         for output in cell.outputs:
             if output.output_type == "stream":
                 output.pop("metadata", None)
-            else:  # what myst_nb.glue tells other pages by stays
-                output.metadata = nbformat.from_dict({k: v for k, v in output.metadata.items() if k == "scrapbook"})
+            else:  # what myst_nb.glue tells other pages by stays, and what a figure tells of itself
+                kept = {k: v for k, v in output.metadata.items() if k in ("scrapbook", "image/png")}
+                output.metadata = nbformat.from_dict(kept)
             if "text" in output:
                 output["text"] = _neutral(output["text"], root)
             data = output.get("data", {})

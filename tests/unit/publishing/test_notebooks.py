@@ -82,6 +82,18 @@ def test_refresh_keeps_outputs_and_takes_prose(book: Path) -> None:
     assert fresh.metadata.articulens.kept
 
 
+def test_a_figure_gives_its_cell_the_alt_text() -> None:
+    cell = nbformat.v4.new_code_cell("draw()", metadata={"mystnb": {"image": {"alt": "old"}, "figure": {"name": "f"}}})
+    told = {"image/png": {"alt": "r from 0.1 to 0.7"}, "isolated": True}
+    cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": "aaaa"}, metadata=told)]
+    slimmed = slim(nbformat.v4.new_notebook(cells=[cell]), Path("/nowhere")).cells[0]
+    assert slimmed.metadata.mystnb == {"image": {"alt": "r from 0.1 to 0.7"}, "figure": {"name": "f"}}
+    assert slimmed.outputs[0].metadata == {"image/png": {"alt": "r from 0.1 to 0.7"}}
+    source = nbformat.v4.new_code_cell("draw()", metadata={"mystnb": {"figure": {"name": "g"}}})
+    fresh = refresh_text(nbformat.v4.new_notebook(cells=[source]), nbformat.v4.new_notebook(cells=[slimmed]))
+    assert fresh.cells[0].metadata.mystnb == {"image": {"alt": "r from 0.1 to 0.7"}, "figure": {"name": "g"}}
+
+
 def test_slim_removes_what_ties_to_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "node", lambda: "laboratory-7")
     text = f"{tmp_path}/data and {Path.home()}/x on laboratory-7; {tmp_path}-other"
