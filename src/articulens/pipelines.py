@@ -6,6 +6,7 @@ matter have names, and :func:`dataclasses.replace` turns one into the other a sw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ class Pipeline:
         seed: int = 0,
         readings: tuple[str, ...] = ("measured",),
         pool: str = "splits",
+        by: Sequence[str] = (),
         progress: bool = True,
     ) -> pd.DataFrame:
         """Return the tidy score table of this pipeline.
@@ -85,11 +87,13 @@ class Pipeline:
             See :func:`articulens.evaluation.scores.evaluate`. ``"splits"``, as published: r inside each test set. Over
             pooled ``"frames"`` a shrunk probe of one speaker has a negative r where it knows nothing, because the mean
             it has learnt is low where the held-out part is high.
+        by
+            Columns of the corpus by which test frames are scored apart, besides the speaker.
         """
         protocol, options = open_protocol(self.protocol), self.options(readings=readings, seed=seed)
-        design = CellDesign.for_protocols([protocol], folds=folds, seed=seed)
+        design = CellDesign.for_protocols([protocol], by, folds=folds, seed=seed)
         store = sweep(corpus, encoder, design, out=out, options=options, progress=progress)
-        return evaluate(store, protocol, self.linear(), scale=self.scale, pool=pool, jobs=-1, experiment="audit")
+        return evaluate(store, protocol, self.linear(), by=by, scale=self.scale, pool=pool, jobs=-1, experiment="audit")
 
 
 PUBLISHED = Pipeline(

@@ -65,6 +65,14 @@ def interval_words(low: float, high: float, *, signed: bool = False, level: int 
     return f"{level} % over speakers {low:{sign}.3f} to {high:{sign}.3f}"
 
 
+def mean_words(values: npt.ArrayLike, *, seed: int = 0) -> str:
+    """Return the mean over speakers as prose, with its interval: ``"0.712 (0.701 to 0.722)"``."""
+    sample = np.asarray(values, dtype=np.float64)
+    low, high = speaker_interval(sample, seed=seed)
+    sure = f"{low:.3f} to {high:.3f}" if np.isfinite(low) else "too few speakers for an interval"
+    return f"{np.nanmean(sample):.3f} ({sure})" if np.isfinite(sample).any() else "not shown"
+
+
 def cluster_interval(
     values: npt.ArrayLike, speakers: npt.ArrayLike, *, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
@@ -134,11 +142,11 @@ def paired_difference(
 
 
 def sign_flip(differences: npt.ArrayLike, *, draws: int = 10_000, seed: int = 0) -> Array:
-    """Return p of every cell, corrected for all of them together: the max-|t| sign-flip permutation test.
+    """Return p of every cell, corrected for all of them together: the max-:math:`|t|` sign-flip permutation test.
 
     Under the null a speaker's difference is as likely to have the other sign. In every permutation the signs of
-    whole speakers are flipped and the largest |t| over all cells is kept; a cell's p is the share of permutations
-    whose largest |t| reaches its own (Westfall and Young 1993; one cell: the plain sign-flip test).
+    whole speakers are flipped and the largest :math:`|t|` over all cells is kept; a cell's p is the share of permutations
+    whose largest :math:`|t|` reaches its own (Westfall and Young 1993; one cell: the plain sign-flip test).
 
     Parameters
     ----------

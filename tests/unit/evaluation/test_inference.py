@@ -10,6 +10,7 @@ from articulens.evaluation.inference import (
     equivalence,
     fisher_mean,
     interval_words,
+    mean_words,
     paired_difference,
     peak_interval,
     sign_flip,
@@ -99,3 +100,11 @@ def test_an_interval_in_words_is_never_nan():
     assert interval_words(0.1, 0.25) == "95 % over speakers 0.100 to 0.250"
     assert interval_words(-0.1, 0.25, signed=True) == "95 % over speakers -0.100 to +0.250"
     assert interval_words(float("nan"), 0.2) == "too few speakers for an interval"
+
+
+def test_means_are_said_with_their_interval():
+    values = [0.5, 0.6, 0.7, 0.8, np.nan]
+    low, high = speaker_interval(values)
+    assert mean_words(values) == f"0.650 ({low:.3f} to {high:.3f})"
+    assert mean_words([0.5, 0.7]) == "0.600 (too few speakers for an interval)"
+    assert mean_words([np.nan]) == "not shown"
