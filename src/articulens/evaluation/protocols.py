@@ -244,7 +244,7 @@ def within_reach(name: str, utterances: pd.DataFrame, folds: int) -> tuple[str, 
     if found.startswith(("loso", "leave")) and speakers < 2:
         found = "sentence"
         lacks.append("a second speaker")
-    if found == "sentence" and sentences < 2:
+    if found == "sentence" and utterances.groupby("speaker")["sentence"].nunique().max() < 2:
         found = "frame_shuffled"
         lacks.append("a second sentence")
     if found == "loso_sentence" and sentences < 2:

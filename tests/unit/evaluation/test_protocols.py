@@ -168,3 +168,9 @@ def test_a_penalty_can_be_chosen_with_one_speaker_in_training():
     cells = design.assign(corpus_table(2)).drop_duplicates()
     for split in open_protocol("loso_sentence").splits(cells):
         assert len(np.unique(split.inner[split.train])) > 1
+
+
+def test_speakers_with_one_sentence_each_have_none_to_hold_out():
+    table = pd.DataFrame({"speaker": ["A", "B"], "sentence": ["a", "b"], "language": "fi"})
+    assert within_reach("sentence", table, 5)[0] == "frame_shuffled"
+    assert within_reach("loso_sentence", table, 5)[0] == "loso_sentence"
