@@ -189,6 +189,7 @@ if len(e5):
              for group, said in equivalence_words(e5).items()]  # fmt: skip
     words += [f"{row['comparison']}, {row['group']} {row['difference']:+.3f} "
               f"(90 % {row['low 90']:+.3f} to {row['high 90']:+.3f})" for _, row in e5.iterrows()]  # fmt: skip
+    words += [f"not scored: {comparison}" for comparison in sorted(asked - set(e5["comparison"]))]
     judge("E5", claim, rule, verdict, "; ".join(words))
 else:
     judge("E5", claim, rule, "not shown", "no two speakers were scored in the first language and in another condition")

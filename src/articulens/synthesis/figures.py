@@ -10,9 +10,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from articulens import alt_text
 from articulens.corpora import SENSORS, Corpus, Utterance
 from articulens.drawing import STYLE, STYLES, WIDTH, PageFigure
 from articulens.errors import ArticulensError
@@ -37,7 +37,7 @@ def speaker_card(corpus: Corpus, speaker: str) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def mid_sagittal(card: dict[str, Any], phones: Sequence[str]) -> Figure:
+def mid_sagittal(card: dict[str, Any], phones: Sequence[str]) -> PageFigure:
     """Draw some phones of one speaker from the side, lips to the right, with the six sensors.
 
     Parameters
@@ -63,10 +63,16 @@ def mid_sagittal(card: dict[str, Any], phones: Sequence[str]) -> Figure:
         axes[0, 0].legend(fontsize=8, ncols=2, loc="lower left", handlelength=1, columnspacing=0.6)
         figure.supxlabel("forward (mm)", fontsize=9)
         figure.supylabel("up (mm)", fontsize=9)
+    tops = {phone: max(card["drawings_centi"][phone]["tongue"], key=lambda point: point[1]) for phone in phones}
+    places = [f"[{phone}] {x / 10:.0f} mm forward and {z / 10:.0f} mm up" for phone, (x, z) in tops.items()]
+    figure.alt = alt_text.joined(
+        f"Mid-sagittal outlines of speaker {card.get('id', '')}, a panel for each phone, with the sensors",
+        ["Highest point of the tongue: " + ", ".join(places)],
+    )
     return figure
 
 
-def utterance_picture(corpus: Corpus, utterance: Utterance, channels: Sequence[str]) -> Figure:
+def utterance_picture(corpus: Corpus, utterance: Utterance, channels: Sequence[str]) -> PageFigure:
     """Draw one utterance: spectrogram with phones, and some sensor channels below, on one time axis."""
     sound, rate = open_audio(utterance)
     track = corpus.read_trajectory(utterance)
@@ -82,6 +88,11 @@ def utterance_picture(corpus: Corpus, utterance: Utterance, channels: Sequence[s
         bottom.set(xlabel="time (s)", ylabel="position about its mean (mm)", xlim=(0, len(sound) / rate))
         bottom.legend(ncols=len(channels), fontsize=8, loc="lower center")
         top.set_title(utterance.text)
+    reach = [f"{c} {np.ptp(track.select([c]).positions):.0f} mm" for c in channels]
+    figure.alt = alt_text.joined(
+        f"Spectrogram of {len(sound) / rate:.1f} s with phone boundaries, above sensor tracks: {utterance.text}",
+        [f"Phones: {' '.join(p['label'] for p in _phones(utterance))}", f"Range of movement: {', '.join(reach)}"],
+    )
     return figure
 
 
@@ -99,7 +110,7 @@ def _mark_phones(top: Any, bottom: Any, phones: list[dict[str, Any]]) -> None:
             top.text(middle, 7400, phone["label"], color="white", ha="center", fontsize=8)
 
 
-def vowel_space(tokens: pd.DataFrame, vowels: Sequence[str]) -> Figure:
+def vowel_space(tokens: pd.DataFrame, vowels: Sequence[str]) -> PageFigure:
     """Draw each speaker's median F1 and F2 over the accepted ranges, men and women apart.
 
     Parameters
@@ -124,10 +135,18 @@ def vowel_space(tokens: pd.DataFrame, vowels: Sequence[str]) -> Figure:
                 axis.text(reference.f2_hz * scale, reference.f1_hz * scale, vowel, fontsize=12, ha="center")
             axis.set(title={"m": "men", "f": "women"}[sex], xlabel="F2 (Hz)")
         axes[0].set(ylabel="F1 (Hz)", xlim=(3000, 500), ylim=(1000, 150))
+    said = []
+    for (sex, vowel), own in tokens[tokens["vowel"].isin(vowels)].groupby(["sex", "vowel"]):
+        f1, f2 = own.groupby("speaker")[["f1_hz", "f2_hz"]].median().median()
+        said.append(f"{dict(m='men', f='women').get(str(sex), sex)} [{vowel}] F1 {f1:.0f}, F2 {f2:.0f} Hz")
+    figure.alt = alt_text.joined(
+        "Vowel charts for men and women: each speaker's median formants over the accepted range of each vowel",
+        ["Median speaker: " + "; ".join(said)],
+    )
     return figure
 
 
-def minimal_set(corpus: Corpus, utterance: Utterance, channel: str) -> Figure:
+def minimal_set(corpus: Corpus, utterance: Utterance, channel: str) -> PageFigure:
     """Draw the words of a list on top of each other: one channel from each word's start.
 
     Words are taken from the labels; a word begins at its first phone.
@@ -138,6 +157,7 @@ def minimal_set(corpus: Corpus, utterance: Utterance, channel: str) -> Figure:
     for phone in _phones(utterance):
         if "word" in phone:
             groups.setdefault(phone["word"], []).append(phone)
+    peaks = []
     with mpl.rc_context(STYLE):
         figure = PageFigure(figsize=(WIDTH, 2.8), layout="constrained")
         axis = figure.subplots()
@@ -145,16 +165,19 @@ def minimal_set(corpus: Corpus, utterance: Utterance, channel: str) -> Figure:
             start, end = phones[0]["start_s"], phones[-1]["end_s"]
             inside = (track.times_s >= start) & (track.times_s <= end)
             word = "".join(phone["label"] for phone in phones)
+            highest = track.times_s[inside][np.nanargmax(values[inside])] - start
+            peaks.append(f"{word} lasts {1000 * (end - start):.0f} ms and is highest after {1000 * highest:.0f} ms")
             axis.plot(
                 1000 * (track.times_s[inside] - start), values[inside], line, marker=marker, ms=3, markevery=4,
                 color=colour, label=word,
             )  # fmt: skip
         axis.set(xlabel="time from the word's start (ms)", ylabel=f"{channel} (mm)")
         axis.legend()
+    figure.alt = alt_text.joined(f"{channel} of the words of a list, each from its start", peaks)
     return figure
 
 
-def accent_knob(table: pd.DataFrame, value: str, ylabel: str) -> Figure:
+def accent_knob(table: pd.DataFrame, value: str, ylabel: str) -> PageFigure:
     """Draw a measured property of each reading against the accent strength α, by condition.
 
     Parameters
@@ -171,4 +194,9 @@ def accent_knob(table: pd.DataFrame, value: str, ylabel: str) -> Figure:
             axis.plot(rows["alpha"], rows[value], marker, color=colour, ms=4, label=str(condition))
         axis.set(xlabel="accent strength α", ylabel=ylabel)
         axis.legend()
+    means = table.groupby(table["alpha"].round(1))[value].mean()
+    said = [f"{mean:.2f} at α {alpha:g}" for alpha, mean in means.items()]
+    figure.alt = alt_text.joined(
+        f"{ylabel} of {len(table)} readings against accent strength", ["Means: " + ", ".join(said)]
+    )
     return figure
