@@ -5,6 +5,7 @@ PARAMS ?= bundled
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.articulens-setup
 NOTEBOOKS := $(wildcard notebooks/*.py notebooks/*/*.py)
+SOLUTIONS := $(wildcard notebooks/exercises/sol_*.py)
 EXTRAS := book,synth,test,dev
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -41,7 +42,8 @@ format: setup  ## put the code into the agreed form
 bench: setup  ## measure beside what one would write otherwise
 	@for benchmark in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$benchmark || exit 1; done
 
-pairs: setup  ## write the .ipynb beside each notebook .py
+pairs: setup  ## write the exercise of each solution, and the .ipynb beside each notebook .py
+	@$(BIN)/python -m articulens.publishing.exercises $(SOLUTIONS)
 	@$(BIN)/python -m articulens.publishing.notebooks $(NOTEBOOKS)
 
 lock:  ## resolve all dependencies anew into requirements.lock

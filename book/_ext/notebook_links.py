@@ -1,19 +1,22 @@
-"""Executed pages: launch and edit buttons lead to the notebook itself, and a last line says how it was made.
+"""Executed pages and exercises: buttons lead to the notebook itself, and a last part says how the page was made.
 
 A picture that a notebook left as SVG has its alt text from its own description.
 
 The page ``book/executed/NN`` is not a file of the branch: what can be launched is ``notebooks/NN.ipynb``, and
-what is edited is ``notebooks/NN.py``.
+what is edited is ``notebooks/NN.py``. Exercises are launched as they are, and edited where they come from: the
+solution.
 """
 
 import json
 import re
+import shlex
 from html import escape, unescape
 from pathlib import Path
 
 from docutils import nodes
 
 FOLDER = "book/executed/"
+EXERCISE = "notebooks/exercises/ex_"
 
 
 def _walk(buttons):
@@ -23,15 +26,16 @@ def _walk(buttons):
 
 
 def _links(app, pagename, templatename, context, doctree):
-    if not pagename.startswith(FOLDER):
+    if not pagename.startswith((FOLDER, EXERCISE)):
         return
-    page, notebook = f"{pagename}.ipynb", f"notebooks/{pagename.removeprefix(FOLDER)}"
+    notebook = pagename.replace(FOLDER, "notebooks/")
+    page, edited = f"{pagename}.ipynb", f"{notebook.replace('/ex_', '/sol_')}.py"
     for button in _walk(context.get("header_buttons")):
         url = button.get("url", "")
         if "colab.research.google.com" in url or "mybinder.org" in url:
             button["url"] = url.replace(page, f"{notebook}.ipynb")
         elif url.startswith("http"):  # the page's own download link stays
-            button["url"] = url.replace(page, f"{notebook}.py")
+            button["url"] = url.replace(page, edited)
 
 
 def _provenance(app, pagename, templatename, context, doctree):
@@ -40,28 +44,30 @@ def _provenance(app, pagename, templatename, context, doctree):
     executed = Path(app.srcdir, f"{pagename}.ipynb")
     past = json.loads(executed.read_text(encoding="utf-8"))["metadata"].get("articulens")
     if past:
-        context["body"] += f'<p class="provenance"><small>{escape(sentence(past))}</small></p>'
+        rows = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in made(pagename, past).items() if value
+        )
+        context["body"] += f'<details class="provenance"><summary>How this was made</summary><dl>{rows}</dl></details>'
 
 
-def sentence(past):
-    """Say in one line when, on what and with what an executed copy was made."""
-    given = ", ".join(f"{name} = {value!r}" for name, value in past["given"].items()) or "as written"
-    hardware = past["hardware"]
-    machine = f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores"
-    versions = ", ".join(f"{name} {number}" for name, number in past["versions"].items())
-    parts = [
-        f"Executed {past['started'].replace('T', ' ').replace('+00:00', ' UTC')} in {past['seconds']:g} s",
-        f"on {machine}",
-        f"with {versions}",
-        f"parameters: {given}",
-        f"code {past['causes']['code'][:8]}, package {past['causes']['package'][:8]}",
-    ]
-    corpora = [f"{spec} {value[:8]}" for spec, value in past["causes"]["corpora"].items()]
-    if corpora:
-        parts.append(f"corpus {', '.join(corpora)}")
-    if past["commit"]:
-        parts.append(f"commit {past['commit']}")
-    return "; ".join(parts) + "."
+def made(pagename, past):
+    """Say when, on what, with what and from what an executed copy was made, and how to make it again."""
+    given = past["given"]
+    hardware, causes = past["hardware"], past["causes"]
+    command = f"articulens run {pagename.rpartition('/')[2]}"
+    command += "".join(f" -p {name} {shlex.quote(json.dumps(value).strip(chr(34)))}" for name, value in given.items())
+    named = lambda things: ", ".join(f"{name} ({hash_[:8]})" for name, hash_ in things.items())  # noqa: E731
+    return {
+        "run": f"{past['started'].replace('T', ' ').replace('+00:00', ' UTC')}, {past['seconds']:g} s",
+        "on": f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores",
+        "parameters": ", ".join(f"{name} = {value!r}" for name, value in given.items()) or "as written",
+        "corpora": named(causes["corpora"]),
+        "models": named({name: model["fingerprint"] for name, model in causes["models"].items()}),
+        "versions": ", ".join(f"{name} {number}" for name, number in past["versions"].items()),
+        "code": f"notebook {causes['code'][:8]}, package {causes['package'][:8]}",
+        "commit": past["commit"],
+        "again": command,
+    }
 
 
 def _describe(app, doctree):

@@ -12,6 +12,7 @@ import yaml
 
 from articulens import figures, figures_audit
 from articulens.publishing.book import executed_pages
+from articulens.publishing.manifest import manifest_problems
 from articulens.publishing.notebooks import code_cells, page_name, pair_text, read_notebook, tags
 from articulens.publishing.parameters import check_parameters, inspect_parameters, read_params_file
 
@@ -87,6 +88,10 @@ def test_the_parameter_files_are_there() -> None:
 def test_every_notebook_is_in_the_book() -> None:
     written = [path for path in NOTEBOOKS if not path.stem.startswith("ex_")]  # exercises are generated from solutions
     assert sorted(executed_pages(ROOT)) == sorted(page_name(path, ROOT) for path in written)
+
+
+def test_every_published_run_is_of_the_notebook_as_it_is() -> None:
+    assert manifest_problems(ROOT, executed_pages(ROOT)) == []
 
 
 def test_no_two_notebooks_have_one_name() -> None:

@@ -14,12 +14,15 @@ import pytest
 
 from articulens.errors import ArticulensError
 from articulens.publishing import build_book
+from articulens.publishing.gates import check_site
+from articulens.publishing.notebooks import write_pair
 
 ROOT = Path(__file__).parents[2]
 PAGE = "book/executed/01_draw_line.html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one worker builds the book once
 
+REPOSITORY, HOME = "https://github.com/somebody/book", "https://book.example/"
 TOC = "format: jb-book\nroot: index\nchapters:\n  - file: book/executed/01_draw_line\n"
 INDEX = "# Front\n\nA formula $a_1$, and {numref}`fig-line` of {doc}`book/executed/01_draw_line`.\n"
 INDEX += "\n```{image} book/executed/level.svg\n:alt: A line.\n```\n"
@@ -54,17 +57,26 @@ told
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("book")
-    shutil.copy(ROOT / "_config.yml", root)
+    config = (ROOT / "_config.yml").read_text()
+    for setting, value in (
+        ('repository: {url: ""', f"repository: {{url: {REPOSITORY}"),
+        ('baseurl: ""', f"baseurl: {HOME}"),
+    ):
+        assert setting in config, "nobody has said where the book is published"
+        config = config.replace(setting, value)
+    (root / "_config.yml").write_text(config)
     for folder in ("_static", "_ext"):
         shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
     shutil.copy(ROOT / "book" / "references.bib", root / "book")
     (root / "_toc.yml").write_text(TOC)
     (root / "index.md").write_text(INDEX)
+    (root / "book" / "executed").mkdir()  # in a clone it holds the manifest
     params = root / "notebooks" / "params"
     params.mkdir(parents=True)
     (params / "bundled.yaml").write_text("")
     (params / "smoke.yaml").write_text("01_draw_line: {slope: -1.0}\n")
     (params.parent / "01_draw_line.py").write_text(NOTEBOOK)
+    write_pair(params.parent / "01_draw_line.py")
     first = build_book(root=root, say=lambda line: None)
     assert first.built
     assert [run.ran for run in first.runs] == [True]
@@ -89,9 +101,10 @@ def test_the_page_shows_figure_and_provenance(book: Path) -> None:
     html = (book / "_build" / "html" / PAGE).read_text()
     assert re.search(r'<img[^>]*alt="A rising line\."', html)
     assert "leftover" not in html, "what went to stderr is no part of the page"
-    provenance = re.search(r'<p class="provenance">(.*?)</p>', html).group(1)
+    provenance = re.search(r'<details class="provenance">(.*?)</details>', html).group(1)
     past = json.loads((book / "book" / "executed" / "MANIFEST.json").read_text())["01_draw_line"]
-    for part in (past["versions"]["torch"], past["causes"]["code"][:8], "parameters: as written"):
+    again = "<dt>again</dt><dd>articulens run 01_draw_line</dd>"
+    for part in (past["versions"]["torch"], past["causes"]["code"][:8], "<dd>as written</dd>", again):
         assert part in provenance
 
 
@@ -104,15 +117,50 @@ def test_alt_text_is_what_the_figure_tells_of_itself(book: Path) -> None:
 
 def test_buttons_lead_to_the_notebook(book: Path) -> None:
     html = (book / "_build" / "html" / PAGE).read_text()
-    repository = "https://github.com/articulens/articulens"
-    assert f"{repository}/edit/main/notebooks/01_draw_line.py" in html
-    assert "colab.research.google.com/github/articulens/articulens/blob/main/notebooks/01_draw_line.ipynb" in html
+    assert f"{REPOSITORY}/edit/main/notebooks/01_draw_line.py" in html
+    assert "colab.research.google.com/github/somebody/book/blob/main/notebooks/01_draw_line.ipynb" in html
     assert "urlpath=lab/tree/notebooks/01_draw_line.ipynb" in html
     outside = [
         url for url in re.findall(r'href="(https?://[^"]+)"', html) if "book/executed" in url and "/issues/" not in url
     ]
     assert outside == []
     assert '_sources/book/executed/01_draw_line.ipynb"' in html, "the download link stays"
+
+
+def test_a_known_address_gives_cards_and_a_sitemap(book: Path) -> None:
+    html = book / "_build" / "html"
+    front = (html / "index.html").read_text()
+    assert f'<meta property="og:url" content="{HOME}' in front
+    assert '<meta property="og:title" content="Front"' in front
+    pages = re.findall(r"<loc>(.*?)</loc>", (html / "sitemap.xml").read_text())
+    assert sorted(pages) == [f"{HOME}{PAGE}", f"{HOME}index.html"]
+    assert 'href="/index.html"' in (html / "404.html").read_text(), "a page that is not found leads home from any depth"
+
+
+def test_a_launch_target_that_does_not_exist_is_named(book: Path) -> None:
+    notebook = book / "notebooks" / "01_draw_line.ipynb"
+    text = notebook.read_text()
+    notebook.unlink()
+    try:
+        with pytest.raises(
+            ArticulensError, match=r"01_draw_line\.html: a button leads to notebooks/01_draw_line\.ipynb, "
+        ):
+            check_site(book / "_build" / "html", book)
+        with pytest.raises(ArticulensError, match=r"notebooks/01_draw_line\.ipynb: is missing; run `make pairs`"):
+            build_book(root=book, force=True, say=lambda line: None)
+    finally:
+        notebook.write_text(text)
+
+
+def test_without_an_address_there_are_no_buttons_that_lead_nowhere(book: Path, tmp_path: Path) -> None:
+    root = tmp_path / "book"
+    shutil.copytree(book, root, ignore=shutil.ignore_patterns("_build"))
+    shutil.copy(ROOT / "_config.yml", root)
+    html = build_book(root=root, say=lambda line: None).index.parent
+    page = (html / PAGE).read_text()
+    assert not re.search(r"colab\.research|mybinder|/edit/main/|/issues/|github\.com", page)
+    assert '_sources/book/executed/01_draw_line.ipynb"' in page
+    assert not (html / "sitemap.xml").exists()
 
 
 def test_a_page_with_a_dead_reference_does_not_pass(book: Path) -> None:

@@ -1,4 +1,8 @@
-"""What must hold before a page is shown: no errors, alt text, nothing from elsewhere, no dead links."""
+"""What must hold before a page is shown.
+
+Notebooks and exercises in step with what they are made from; no errors, alt text, nothing from elsewhere, no dead
+link or launch target, no page that is too heavy.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,31 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from articulens.errors import ArticulensError
-from articulens.publishing.notebooks import read_notebook
+from articulens.publishing import exercises
+from articulens.publishing.notebooks import pair_text, read_notebook
 
 MAX_OUTPUT, MAX_NOTEBOOK = 300_000, 1_000_000  # bytes
+MAX_FRONT, MAX_PAGE = 1_500_000, 3_000_000  # bytes that a browser fetches to show a page, sound and MathJax not counted
 _LOADING = {"script", "img", "iframe", "source", "audio", "video", "embed", "object", "link", "track"}
 _HARMLESS_LINKS = {"canonical", "next", "prev", "index", "search", "author", "copyright", "edit"}
+
+
+def check_sources(root: Path) -> None:
+    """Check that every ``.ipynb`` is that of the ``.py`` beside it, and every exercise that of its solution.
+
+    Raises
+    ------
+    ArticulensError
+        For the first that is missing or out of step, and how many more there are.
+    """
+    problems = exercises.problems(root)
+    for path in sorted((root / "notebooks").glob("**/*.py")):
+        pair = path.with_suffix(".ipynb")
+        if not pair.is_file():
+            problems.append(f"{pair.relative_to(root)}: is missing; run `make pairs`")
+        elif pair.read_text(encoding="utf-8") != pair_text(path):
+            problems.append(f"{pair.relative_to(root)}: is out of step with {path.name}; run `make pairs`")
+    _raise(problems)
 
 
 def check_executed(paths: Iterable[Path]) -> None:
@@ -49,20 +73,30 @@ def notebook_problems(path: Path) -> list[str]:
                 f"{where}: shows {len(images)} figures, but alt text and name are for one; "
                 "show one a cell, and close a pyplot figure that is also returned"
             )
-        if not images and "image" in cell.metadata.get("mystnb", {}):
-            problems.append(f"{where}: has alt text but shows no figure; let the cell end with the figure")
+        if not images and {"image", "figure"} & set(cell.metadata.get("mystnb", {})):
+            problems.append(f"{where}: has alt text or a caption but shows no figure; let the cell end with the figure")
         if images and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
-            problems.append(f'{where}: shows a figure without alt text; add mystnb={{"image": {{"alt": "..."}}}}')
+            problems.append(
+                f'{where}: shows a figure without alt text; set its `alt`, or mystnb={{"image": {{"alt": "..."}}}}'
+            )
     return problems
 
 
-def check_site(html: Path) -> None:
+def check_site(html: Path, root: Path | None = None) -> None:
     """Check every page and style sheet of a built site.
+
+    Parameters
+    ----------
+    html
+        Folder of the site.
+    root
+        Folder of the book, where launch and edit buttons must find their files.
 
     Raises
     ------
     ArticulensError
-        For a traceback, an image without alt text, anything loaded from another host, a dead internal link.
+        For a traceback, an image without alt text, anything loaded from another host, a dead internal link, a launch
+        button without its file, a page that is too heavy.
     """
     pages = {path.resolve(): _Page.read(path) for path in sorted(html.rglob("*.html")) if "_static" not in path.parts}
     problems = []
@@ -70,19 +104,44 @@ def check_site(html: Path) -> None:
         name = path.relative_to(html.resolve()).as_posix()
         problems += [f"{name}: {problem}" for problem in page.problems]
         for link in page.links:
-            problems += [f"{name}: {problem}" for problem in _dead(link, path, pages)]
+            problems += [f"{name}: {problem}" for problem in _dead(link, path, pages, html.resolve())]
+            if root is not None and (target := _launched(link)) and not (root / target).is_file():
+                problems.append(f"{name}: a button leads to {target}, which is not in the repository")
+        weight, most = _weight(path, page, html.resolve()), MAX_FRONT if name == "index.html" else MAX_PAGE
+        if weight > most:
+            problems.append(f"{name}: a browser fetches {weight:,} bytes to show it, more than {most:,}; show less")
     for sheet in sorted(html.rglob("*.css")):
         for found in re.findall(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", sheet.read_text("utf-8")):
             problems.append(f"{sheet.relative_to(html).as_posix()}: loads {found}; keep a copy in book/_static")
     _raise(problems)
 
 
-def _dead(link: str, path: Path, pages: dict[Path, _Page]) -> list[str]:
-    target, fragment = urldefrag(link)
-    parts = urlsplit(target)
+def _local(link: str, path: Path, html: Path) -> Path | None:
+    """Return the file that a link on a page means, None for one that leads out."""
+    parts = urlsplit(urldefrag(link)[0])
     if parts.scheme or parts.netloc:
+        return None
+    target = unquote(parts.path)
+    return (html / target.lstrip("/") if target.startswith("/") else path.parent / target).resolve() if target else path
+
+
+def _launched(link: str) -> str | None:
+    """Return the file of the repository that a button opens, None for other links."""
+    found = re.search(r"/(?:blob|edit|tree)/[^/]+/(.+)$|[?&]urlpath=(?:lab/)?tree/(.+)$", urldefrag(link)[0])
+    return unquote(found[1] or found[2]) if found else None
+
+
+def _weight(path: Path, page: _Page, html: Path) -> int:
+    """Return the bytes of a page with what it loads at once."""
+    files = {_local(link, path, html) for link in page.loads}
+    return path.stat().st_size + sum(f.stat().st_size for f in files if f and f.is_file() and "mathjax" not in f.parts)
+
+
+def _dead(link: str, path: Path, pages: dict[Path, _Page], html: Path) -> list[str]:
+    fragment = urldefrag(link)[1]
+    file = _local(link, path, html)
+    if file is None:
         return []
-    file = (path.parent / unquote(parts.path)).resolve() if parts.path else path
     if file.is_dir():
         file = file / "index.html"
     if not file.is_file():
@@ -98,6 +157,7 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.loads: list[str] = []
         self.ids: set[str] = set()
         self.problems: list[str] = []
         self._style = False
@@ -114,8 +174,10 @@ class _Page(HTMLParser):
         self.ids.update(given[key] for key in ("id", "name") if key in given)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag == "img" and "alt" not in given:
+        if tag == "img" and given.get("role") != "presentation" and not _tells(given):
             self.problems.append(f"image {given.get('src', '')[:60]} has no alt text")
+        if tag in ("script", "img") or (tag == "link" and given.get("rel") == "stylesheet"):
+            self.loads += [given[key] for key in ("src", "href") if key in given and given.get("loading") != "lazy"]
         if "nbclient-error" in given.get("class", "") or "output traceback" in given.get("class", ""):
             self.problems.append("shows a traceback; correct the notebook and run it again")
         if tag in _LOADING and not (tag == "link" and given.get("rel", "") in _HARMLESS_LINKS):
@@ -132,6 +194,12 @@ class _Page(HTMLParser):
     def _foreign_style(self, text: str) -> None:
         for found in re.findall(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", text):
             self.problems.append(f"loads {found} from another host; keep a copy in book/_static")
+
+
+def _tells(image: dict[str, str]) -> bool:
+    """Whether the alt text of an image is more than nothing or the name of its file, which Sphinx puts there."""
+    alt = image.get("alt", "").strip()
+    return bool(alt) and not re.search(r"\.(png|svg|jpe?g|gif|webp)$", alt)
 
 
 def _raise(problems: list[str]) -> None:

@@ -32,7 +32,14 @@ _WORDS = {
     "lock": "requirements.lock changed",
     "parameters": "its parameters changed",
 }
-_OUTSIDE = ("publishing", "cli.py", "cli_corpus.py", "cli_predict.py", "cli_synth.py")  # no result depends on them
+_OUTSIDE = (
+    "publishing",
+    "course.py",
+    "cli.py",
+    "cli_corpus.py",
+    "cli_predict.py",
+    "cli_synth.py",
+)  # no result depends on them
 
 
 @cache
@@ -128,7 +135,7 @@ def why_stale(executed: Path, now: Mapping[str, Any], folder: Path) -> tuple[str
     reasons = [words for cause, words in _WORDS.items() if past["causes"].get(cause) != now[cause]]
     with contextlib.chdir(folder):
         for spec, recorded in past["causes"]["corpora"].items():
-            if _corpus_fingerprint(spec) != recorded:
+            if _corpus_fingerprint(spec, folder) != recorded:
                 reasons.append(f"corpus '{spec}' changed")
         for name, model in past["causes"]["models"].items():
             if folder_fingerprint(name) != model["files"]:
@@ -139,13 +146,34 @@ def why_stale(executed: Path, now: Mapping[str, Any], folder: Path) -> tuple[str
     return tuple(reasons)
 
 
-def _corpus_fingerprint(spec: str) -> str | None:
+@cache
+def _corpus_fingerprint(spec: str, folder: Path) -> str | None:
+    """Return the fingerprint of a corpus as named from `folder`; many notebooks name the same one."""
     from articulens.corpora import open_corpus
 
     try:
         return open_corpus(spec).fingerprint()
     except ArticulensError:  # gone: the new run will say why
         return None
+
+
+def forget_corpora() -> None:
+    """Look at the files of corpora anew from now on."""
+    _corpus_fingerprint.cache_clear()
+
+
+def manifest_problems(root: Path, pages: Iterable[str]) -> list[str]:
+    """Return, a phrase for each, which published runs are missing in ``MANIFEST.json`` or of other code."""
+    path = root / "book" / "executed" / "MANIFEST.json"
+    told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = []
+    for page in pages:
+        code = fingerprint(read_notebook(root / "notebooks" / f"{page}.py"))
+        if page not in told:
+            found.append(f"{page}: has no published run; run `make book` and commit {path.name}")
+        elif told[page]["causes"]["code"] != code:
+            found.append(f"{page}: is stale, because its code changed; run `make book` and commit {path.name}")
+    return found
 
 
 def update_manifest(root: Path, pages: Iterable[str]) -> None:

@@ -93,6 +93,7 @@ def run_notebooks(
         Before anything runs: unknown notebook, parameter or parameter file, or a value of the wrong type.
         After the last one: a notebook failed; its earlier executed copy is kept.
     """
+    manifest.forget_corpora()
     paths = [find_notebook(name) for name in notebooks]
     if not paths:
         return []

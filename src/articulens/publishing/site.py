@@ -14,6 +14,10 @@ from pathlib import Path
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file, sha256_text
 from articulens.publishing import gates
+from articulens.publishing.notebooks import read_notebook
+
+_TOP = ("_config.yml", "_toc.yml", "index.md", "CITATION.cff")
+_INCLUDED = ("data/bundled/CARD.md", "data/models/README.md", "data/published.md")  # pages show them
 
 
 def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print) -> bool:
@@ -22,15 +26,21 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
     Raises
     ------
     ArticulensError
-        When Jupyter Book warns or fails, or a built page fails a check of :mod:`articulens.publishing.gates`.
+        When the sources do not fit together, Jupyter Book warns or fails, or a built page fails a check of
+        :mod:`articulens.publishing.gates`.
     """
+    gates.check_sources(root)
     output, stamp = root / "_build", root / "_build" / "stamp"
     now = fingerprint(root)
     if not force and stamp.is_file() and stamp.read_text(encoding="utf-8") == now:
         return False
+    # Pages are kept only after a whole build, and only if no more than prose changed since: else they would hide
+    # warnings, and removed ones would linger.
+    frame, kept = structure(root), output / "structure"
+    if force or not stamp.is_file() or not kept.is_file() or kept.read_text(encoding="utf-8") != frame:
+        for old in (".doctrees", "html"):
+            shutil.rmtree(output / old, ignore_errors=True)
     stamp.unlink(missing_ok=True)
-    for old in (".doctrees", "html"):  # kept pages would hide warnings, removed ones would linger
-        shutil.rmtree(output / old, ignore_errors=True)
     say("site: building")
     start = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", start, "build", str(root), "-n", "-W", "--keep-going"]
@@ -50,24 +60,42 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
         found = found or plain.strip().splitlines()[-1:]
         first = found[0].replace(f"{root}/", "") if found else "no message"
         raise ArticulensError(f"The book did not build ({len(found)} complaints, the first: {first}); see {log}.")
-    gates.check_site(output / "html")
-    with atomic_write(stamp, "w") as stream:
-        stream.write(now)
+    gates.check_site(output / "html", root)
+    for path, text in ((kept, frame), (stamp, now)):
+        with atomic_write(path, "w") as stream:
+            stream.write(text)
     return True
 
 
 def fingerprint(root: Path) -> str:
     """Return a hash of everything the site is made of: pages, executed copies, configuration, builder."""
-    parts = [version("jupyter-book"), version("sphinx"), version("sphinx-book-theme")]
-    parts += [part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))]
-    # The gates are part of what a finished site promises, and the explorer and the player are made here.
-    parts += [sha256_file(module) for module in sorted(Path(__file__).parent.glob("*.py"))]
+    parts = [part for path in sources(root) for part in (path.relative_to(root).as_posix(), sha256_file(path))]
+    return sha256_text(_builder() + parts)
+
+
+def _builder() -> list[str]:
+    """Return what builds: versions, and the modules here, for the gates are part of what a finished site promises."""
+    versions = [version(name) for name in ("jupyter-book", "sphinx", "sphinx-book-theme")]
+    return versions + [sha256_file(module) for module in sorted(Path(__file__).parent.glob("*.py"))]
+
+
+def structure(root: Path) -> str:
+    """Return a hash of everything the site is made of but its prose."""
+    parts = _builder()
+    for path in sources(root):
+        parts.append(path.relative_to(root).as_posix())
+        if path.suffix == ".ipynb":
+            cells = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
+            parts.append(sha256_text(str(cell) for cell in cells))
+        elif path.suffix != ".md":
+            parts.append(sha256_file(path))
     return sha256_text(parts)
 
 
 def sources(root: Path) -> Iterator[Path]:
     """Yield the files that the site is made of."""
-    yield from (root / name for name in ("_config.yml", "_toc.yml", "index.md") if (root / name).is_file())
+    yield from (root / name for name in (*_TOP, *_INCLUDED) if (root / name).is_file())
+    yield from sorted((root / "notebooks" / "exercises").glob("ex_*.ipynb"))
     yield from sorted((root / "data" / "results").glob("*.parquet"))  # what the explorer and the player show
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
