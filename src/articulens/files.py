@@ -57,6 +57,24 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         write(stream)
 
 
+def replace_between(path: str | os.PathLike[str], start: str, end: str, text: str) -> None:
+    """Put `text` between two marks of a text file, in place of what stood there.
+
+    Raises
+    ------
+    ArticulensError
+        When the file is not there or does not have both marks in this order.
+    """
+    path = Path(path)
+    old = path.read_text("utf-8") if path.is_file() else ""
+    if not 0 <= old.find(start) < old.find(end):
+        raise ArticulensError(
+            f"{path}: found no marks '{start}' and '{end}' in this order; write them around the place to fill."
+        )
+    with atomic_write(path, "w") as stream:
+        stream.write(f"{old.split(start)[0]}{start}\n\n{text}\n\n{end}{old.split(end, 1)[1]}")
+
+
 def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with open(path, "rb") as stream:

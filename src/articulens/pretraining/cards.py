@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from articulens.files import atomic_write
+from articulens.files import atomic_write, replace_between
 from articulens.pretraining.saving import HEADS, WEIGHTS, read_facts
 
 _LANGUAGES = {
@@ -32,6 +33,51 @@ def write_card(folder: Path, evaluation: pd.DataFrame | None = None) -> Path:
     with atomic_write(folder / "README.md", "w") as stream:
         stream.write(card(facts, evaluation))
     return folder / "README.md"
+
+
+MARKS = "<!-- measured: articulens models evaluate -->", "<!-- end of what was measured -->"
+
+
+def write_overview(path: Path, names: Sequence[str], evaluation: pd.DataFrame) -> None:
+    """Put the table of all models, from the table of `evaluate.report`, between the marks of a README."""
+    replace_between(path, *MARKS, overview(names, evaluation))
+
+
+def overview(names: Sequence[str], table: pd.DataFrame) -> str:
+    """Return one Markdown row a model: its best layer on the corpus, on the real speaker, on phones; and the rest."""
+
+    def best(measure: str, model: str) -> str:
+        rows = table[(table["measure"] == measure) & (table["model"] == model)]
+        if rows.empty:
+            return "–"
+        row = rows.iloc[int(rows["mean"].argmax())]
+        text = f"{row['mean']:.3f}" + (f" (layer {row['layer']})" if len(rows) > 1 else "")
+        above = table[(table["measure"] == f"{measure} above") & (table["model"] == model)]
+        above = above[above["against"] == "logmel+6"]
+        if above.empty:
+            return text
+        gap = above.iloc[0]
+        sure = "" if pd.isna(gap["low"]) else f" [{gap['low']:+.3f}, {gap['high']:+.3f}]"
+        return f"{text}, {gap['mean']:+.3f}{sure}"
+
+    measures = ("articulation", "real articulation", "phones")
+    twins = [f"{name}@random" for name in names if name == names[0] or name == "tiny-ssl"]
+    lines = [
+        "| | `data/bundled` (synthetic), speaker and sentence unseen | one real speaker | phones |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{model}` | {' | '.join(best(measure, model) for measure in measures)} |"
+        for model in ("logmel", "logmel+6", *names, *twins)
+    ]
+    for row in table[table["measure"].str.startswith("phone error rate")].itertuples():
+        sure = f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        lines.append(f"\n`{row.model}`, greedy phone error rate on unseen native speakers of the corpus: {sure}.")
+    taken, fast = (
+        table.loc[table["measure"] == name, "mean"].iloc[0] for name in ("extraction seconds", "times real time")
+    )
+    lines.append(f"\nAll layers over the whole corpus in {taken:.0f} s on two cores, {fast:.0f} times real time.")
+    return "\n".join(lines)
 
 
 def card(facts: dict[str, Any], evaluation: pd.DataFrame | None = None) -> str:

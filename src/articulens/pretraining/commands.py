@@ -58,7 +58,7 @@ def train(
 
 def speech(
     folder: Annotated[Path, typer.Argument(help="Where to.")],
-    speakers: Annotated[int, typer.Option(min=0, help="Synthetic speakers.")] = 4,
+    speakers: Annotated[int, typer.Option(min=0, help="Synthetic speakers.")] = 8,
     sentences: Annotated[int, typer.Option(min=1, help="Sentences of each synthetic speaker.")] = 24,
 ) -> None:
     """Make the synthetic and espeak-ng speech that the bundled models were trained on.
@@ -80,7 +80,7 @@ def evaluate(
     from articulens.corpora import open_corpus
     from articulens.encoders import MODELS
     from articulens.evaluation.scores import write_scores
-    from articulens.pretraining.cards import write_card
+    from articulens.pretraining.cards import write_card, write_overview
     from articulens.pretraining.evaluate import report
 
     names = [model.name for model in MODELS if model.sha256 is not None]
@@ -97,4 +97,5 @@ def evaluate(
     write_scores(table, models / "evaluation.csv")
     for name in names:
         write_card(models / name, table)
+    write_overview(models / "README.md", names, table)
     typer.echo(f"{models / 'evaluation.csv'}")

@@ -60,6 +60,9 @@ class Stage:
         Masked: weight of the loss on the frames that were not masked.
     frozen_front_end
         Whether the convolutions stay as they are.
+    tilt
+        Each excerpt is filtered by 1 - *a* z⁻¹, *a* drawn between plus and minus this (0 to 0.9): the spectra of other
+        voices, microphones and synthesisers. The teacher heard the plain sound.
     """
 
     objective: str
@@ -74,6 +77,7 @@ class Stage:
     mask_span: int = 10
     unmasked: float = 0.0
     frozen_front_end: bool = False
+    tilt: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,8 @@ def _problem(config: TrainingConfig) -> str | None:
             return f"objective '{stage.objective}', expected one of {', '.join(OBJECTIVES)}"
         if min(stage.steps, stage.batch, config.log_every) < 1 or stage.seconds < 0.5 or stage.learning_rate <= 0:
             return "steps, batch and log_every must be at least 1, seconds at least 0.5 and learning_rate above 0"
+        if not 0 <= stage.tilt <= 0.9:
+            return f"tilt is {stage.tilt}, expected 0 to 0.9"
         if stage.objective == "distillation" and not stage.match:
             return "distillation needs 'match', such as {'3': '2'}: layer of the student to layer of the teacher"
     return None

@@ -158,10 +158,12 @@ class Excerpts:
     first_sample
         Where an excerpt begins relative to 320 times its first frame. 0 puts frame centres at 199.5 + 320 *i*, those
         of the convolutions; -200 puts them at 320 *i*, those of Whisper.
+    tilt
+        Largest coefficient of the random filter 1 - *a* z⁻¹ that each excerpt goes through; 0 for none.
     """
 
-    def __init__(self, groups: Sequence[Group], frames: int, first_sample: int = 0) -> None:
-        self.groups, self.frames, self.first = groups, frames, first_sample
+    def __init__(self, groups: Sequence[Group], frames: int, first_sample: int = 0, tilt: float = 0.0) -> None:
+        self.groups, self.frames, self.first, self.tilt = groups, frames, first_sample, tilt
         self.n_samples = CLOCK.n_samples(frames)
         self._weights = np.array([group.weight for group in groups]) / sum(group.weight for group in groups)
         # Places at which an excerpt may begin, for each track; the first frame is left out where it would begin
@@ -188,7 +190,17 @@ class Excerpts:
             track = int(np.searchsorted(np.cumsum(possible), at, side="right"))
             frame = at - int(possible[:track].sum()) + self._skip
             start = CLOCK.hop * frame + self.first
-            gain = np.float32(np.exp(0.2 * rng.normal()))
-            waves.append(gain * self.groups[g].tracks[track][start : start + self.n_samples])
+            wave = self.groups[g].tracks[track][start : start + self.n_samples]
+            if self.tilt:
+                wave = tilted(wave, rng.uniform(-self.tilt, self.tilt))
+            waves.append(np.float32(np.exp(0.2 * rng.normal())) * wave)
             places.append((g, track, frame))
         return np.stack(waves), places
+
+
+def tilted(wave: Samples, coefficient: float) -> Samples:
+    """Return `wave` (n,) through 1 - `coefficient` z⁻¹, at its own level: above 0 the highs gain, below 0 the lows."""
+    filtered = wave.copy()
+    filtered[1:] -= np.float32(coefficient) * wave[:-1]
+    level = float(np.sqrt(np.mean(filtered**2)))
+    return filtered * np.float32(np.sqrt(np.mean(wave**2)) / level) if level > 0 else filtered

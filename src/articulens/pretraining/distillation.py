@@ -28,7 +28,7 @@ class Distillation(Objective):
         self.batch, self.match = stage.batch, dict(stage.match)
         self.teacher = TeacherStates(groups, teacher, list(self.match.values()), cache, device)
         first_sample = round(self.teacher.offset - CLOCK.times_s(CLOCK.needed)[0] * RATE_HZ)
-        self.excerpts = Excerpts(groups, CLOCK.n_frames(round(stage.seconds * RATE_HZ)), first_sample)
+        self.excerpts = Excerpts(groups, CLOCK.n_frames(round(stage.seconds * RATE_HZ)), first_sample, stage.tilt)
         self.heads = nn.ModuleDict({f"teacher_{layer}": nn.Linear(width, self.teacher.width) for layer in self.match})
         self.about: dict[str, Any] = {
             f"teacher_{layer}": f"standardised state {wanted} of the teacher from state {layer}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from transformers import AutoConfig
 
 from articulens.encoders import find_model
 from articulens.errors import ArticulensError
 from articulens.pretraining.config import Source, load_config, parse_config, shipped
 from articulens.pretraining.ctc import edit_distance, greedy, phones
-from articulens.pretraining.data import Excerpts, Group, Recording, read_groups, string_together
+from articulens.pretraining.data import Excerpts, Group, Recording, read_groups, string_together, tilted
 from articulens.pretraining.masked import Masked
 from articulens.pretraining.speech import ESPEAK, SEED, texts
 from articulens.synthesis import SEED as BUNDLED_SEED
@@ -42,6 +43,15 @@ def test_excerpts_lie_inside_tracks_and_where_they_say(first, lengths):
             assert frame + 25 <= len(speech.tracks[track]) // 320 + (first == 0)
             seen.add((track, frame))
     assert {track for track, _ in seen} == set(range(len(lengths)))
+
+
+@pytest.mark.parametrize("coefficient", [-0.6, 0.0, 0.4])
+def test_a_tilt_is_a_filter_at_the_same_level(coefficient):
+    wave = np.random.default_rng(0).normal(size=4_000).astype(np.float32)
+    expected = lfilter([1.0, -coefficient], [1.0], wave)
+    found = tilted(wave, coefficient)
+    assert found.dtype == np.float32 and np.std(found) == pytest.approx(np.std(wave), rel=1e-3)
+    assert np.allclose(found, expected * np.std(wave) / np.std(expected), atol=2e-3)
 
 
 def test_too_short_speech_is_refused():

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from articulens.encoders.base import FrameClock, States
-from articulens.pretraining.cards import card
+from articulens.errors import ArticulensError
+from articulens.pretraining.cards import MARKS, card, write_overview
 from articulens.pretraining.evaluate import best_layer, differences, phone_accuracy
 
 PHONES = ("a", "s", "_", "aː")
@@ -92,3 +93,26 @@ def test_a_card_shows_the_models_own_numbers_only():
     assert "| articulation above logmel+6 | toy | 2 | 0.050 (0.040 to 0.060) |" in text
     assert "0.123" not in text
     assert "convolutions frozen" in text and "not* a self-supervised" in text and "espeak-ng (GPL-3.0)" in text
+
+
+def test_the_overview_stands_between_its_marks(tmp_path):
+    columns = ["measure", "model", "layer", "against", "mean", "low", "high", "speakers"]
+    rows = [
+        ("articulation", "toy", "1", "", 0.6, 0.5, 0.7, 18),
+        ("articulation", "toy", "2", "", 0.8, 0.7, 0.9, 18),
+        ("articulation above", "toy", "2", "logmel+6", 0.05, 0.04, 0.06, 18),
+        ("articulation", "logmel+6", "0", "", 0.75, 0.7, 0.8, 18),
+        ("phone error rate fi", "toy", "final", "", 0.5, 0.4, 0.6, 18),
+        ("extraction seconds", "toy", "all", "", 20.0, np.nan, np.nan, 18),
+        ("times real time", "toy", "all", "", 47.0, np.nan, np.nan, 18),
+    ]
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n", "utf-8")
+    write_overview(path, ["toy"], pd.DataFrame(rows, columns=columns))
+    text = path.read_text("utf-8")
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| `toy` | 0.800 (layer 2), +0.050 [+0.040, +0.060] | – | – |" in text
+    assert "| `logmel+6` | 0.750 | – | – |" in text and "0.50 [0.40, 0.60]" in text and "47 times real time" in text
+    path.write_text("no marks", "utf-8")
+    with pytest.raises(ArticulensError, match="found no marks"):
+        write_overview(path, ["toy"], pd.DataFrame(rows, columns=columns))
