@@ -58,7 +58,7 @@ def train(
 
 def speech(
     folder: Annotated[Path, typer.Argument(help="Where to.")],
-    speakers: Annotated[int, typer.Option(min=0, help="Synthetic speakers.")] = 8,
+    speakers: Annotated[int, typer.Option(min=0, help="Synthetic speakers.")] = 4,
     sentences: Annotated[int, typer.Option(min=1, help="Sentences of each synthetic speaker.")] = 24,
 ) -> None:
     """Make the synthetic and espeak-ng speech that the bundled models were trained on.

@@ -59,7 +59,7 @@ def texts(language: str) -> tuple[str, ...]:
 def make_speech(
     folder: str | Path,
     *,
-    speakers: int = 8,
+    speakers: int = 4,
     sentences: int = 24,
     voices: int = len(VOICES),
     say: Callable[[str], None] = lambda line: None,
