@@ -42,7 +42,7 @@ import pandas as pd
 
 from articulens.corpora import Trajectory, open_corpus
 from articulens.corpora.signals import align, low_pass
-from articulens.figures import STYLE, STYLES, WIDTH
+from articulens.drawing import STYLE, STYLES, WIDTH
 from articulens.publishing import record
 from articulens.synthesis import MeasurementNoise
 

@@ -50,9 +50,9 @@ import pandas as pd
 
 from articulens.corpora import open_corpus
 from articulens.corpora.schema import TARGETS
+from articulens.drawing import STYLE, STYLES, WIDTH
 from articulens.encoders import open_encoder
 from articulens.evaluation.learning import collect
-from articulens.figures import STYLE, STYLES, WIDTH
 from articulens.probes.linear import LinearProbe
 from articulens.publishing import record
 from articulens.targets import TargetOptions

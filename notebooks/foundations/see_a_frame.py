@@ -42,8 +42,8 @@ from articulens.agreement import Agreement
 from articulens.corpora import open_corpus
 from articulens.corpora.schema import TARGETS
 from articulens.corpora.signals import align
+from articulens.drawing import STYLE, STYLES, WIDTH
 from articulens.encoders import open_encoder
-from articulens.figures import STYLE, STYLES, WIDTH
 from articulens.probes.linear import PENALTIES, LinearProbe
 from articulens.publishing import record
 
