@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,27 +41,36 @@ def predict_command(
 
     Example: **articulens predict speech.wav --out predicted**
     """
+    from articulens.corpora.limits import check_file
     from articulens.files import atomic_write
     from articulens.inversion import invert
+    from articulens.inversion.apply import check_recording
     from articulens.inversion.page import draw, to_html
 
     if form not in ("csv", "parquet"):
         raise ArticulensError(f"--format '{form}' is no form of tables; choose csv or parquet.")
+    # What could be said at once is not said after minutes of training.
+    targets = _targets(audio, output)
+    for path in audio:
+        check_recording(path)
+    for measured in calibrate or ():
+        check_file(measured)
     inverter, encoder = _open(model, corpus, layer, hold_out, device, cache, progress=not as_json)
     if save is not None:
         inverter.save(save)
     typer.echo(inverter.describe(), err=True)
     rows = []
-    for path in audio:
+    for path, base in zip(audio, targets, strict=True):
         result = invert(path, inverter, encoder, calibrate=calibrate or (), progress=_progress(path, as_json))
-        base = output / path.stem
-        table = base.with_suffix(f".{form}")
+        table, figure, page = (base.with_name(f"{base.name}.{suffix}") for suffix in (form, "png", "html"))
         _write_table(table, result)
         stream = io.BytesIO()
-        draw(result).savefig(stream, format="png", dpi=130)
-        with atomic_write(base.with_suffix(".png")) as out:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font does not have
+            draw(result).savefig(stream, format="png", dpi=130)
+        with atomic_write(figure) as out:
             out.write(stream.getvalue())
-        with atomic_write(base.with_suffix(".html"), "w") as out:
+        with atomic_write(page, "w") as out:
             out.write(to_html(result))
         rows.append(
             {
@@ -68,8 +78,8 @@ def predict_command(
                 "frames": len(result.times_s),
                 "unit": "mm" if result.calibrated else "z-scores",
                 "table": str(table),
-                "figure": str(base.with_suffix(".png")),
-                "page": str(base.with_suffix(".html")),
+                "figure": str(figure),
+                "page": str(page),
             }
         )
     if as_json:
@@ -77,6 +87,24 @@ def predict_command(
         return
     for row in rows:
         typer.echo(f"{row['table']}, {row['figure']}, {row['page']}: {row['frames']} frames, {row['unit']}")
+
+
+def _targets(audio: list[Path], output: Path) -> list[Path]:
+    """Return where each recording's results go, without suffix; the folder exists afterwards."""
+    taken: dict[str, Path] = {}
+    for path in audio:
+        other = taken.setdefault(path.stem.lower(), path)  # some file systems do not tell upper from lower case
+        if other is not path:
+            raise ArticulensError(
+                f"{other} and {path}: their results would have the same name; predict them into two folders (--out)."
+            )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArticulensError(
+            f"{output}: cannot be a folder for the results ({error.strerror}); choose another one with --out."
+        ) from error
+    return [output / path.stem for path in audio]
 
 
 def _open(

@@ -16,6 +16,8 @@ from articulens.errors import ArticulensError
 # Real corpora hold WAV files whose header promises a few hundredths of a second more than there are;
 # libsndfile reads what is there. More than this is missing means that a copy was cut short.
 TRUNCATION_TOLERANCE_S = 0.1
+SLOWEST_HZ = 4000
+"""Below this rate no vowel is left of speech; what says so has a damaged header, or is no sound."""
 
 
 def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
@@ -36,7 +38,8 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
     Raises
     ------
     ArticulensError
-        When the file is absent, unreadable, empty, cut short, or holds NaN or infinite samples.
+        When the file is absent, unreadable, empty, cut short, sampled too slowly for speech, or holds NaN or
+        infinite samples.
     """
     path = Path(path)
     if path.exists():
@@ -92,6 +95,11 @@ def _from_matlab(path: Path) -> tuple[NDArray[np.float32], int]:
 def _check_length(path: Path, frames: int, declared: int | None, rate_hz: int) -> None:
     if frames == 0:
         raise ArticulensError(f"{path}: the audio is empty; copy it again or leave this utterance out.")
+    if rate_hz < SLOWEST_HZ:
+        raise ArticulensError(
+            f"{path}: {rate_hz} samples a second are too few for speech, expected {SLOWEST_HZ} or more; correct its "
+            "header, or copy the file again."
+        )
     if declared is not None and declared - frames > TRUNCATION_TOLERANCE_S * rate_hz:
         raise ArticulensError(
             f"{path}: the audio is truncated ({frames / rate_hz:.2f} s of the {declared / rate_hz:.2f} s "
@@ -132,7 +140,8 @@ def _declared_frames(path: Path) -> int | None:
                     stream.seek(1, os.SEEK_CUR)
     except FileNotFoundError as error:
         raise ArticulensError(
-            f"{path}: there is no such audio file; correct the recipe or the manifest, or copy the file there."
+            f"{path}: there is no such audio file; correct its path (in a corpus: the recipe or the manifest), or copy "
+            "the file there."
         ) from error
     except OSError as error:
         raise ArticulensError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error

@@ -28,12 +28,14 @@ def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> int:
         status = os.stat(path)
     except OSError as error:
         raise ArticulensError(
-            f"{path}: cannot be read ({error.strerror}); correct the recipe or the manifest, or copy the file there."
+            f"{path}: cannot be read ({error.strerror}); correct its path (in a corpus: the recipe or the manifest), "
+            "or copy the file there."
         ) from error
     except ValueError as error:
         raise ArticulensError(f"{path!r}: not a possible path ({error}); correct the manifest.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise ArticulensError(f"{path}: this is no ordinary file; correct the recipe or the manifest.")
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+        raise ArticulensError(f"{path}: this is {what}, expected a file; correct its path.")
     if status.st_size > max_bytes:
         raise ArticulensError(
             f"{path}: {status.st_size / 1e9:.1f} GB, expected at most {max_bytes / 1e9:.1f} GB for one recording; "

@@ -28,6 +28,10 @@ OVERLAP_S = 2
 of all pieces lie on one clock whatever the sampling rate."""
 
 
+SILENCE = 1e-4
+"""Where no sample is further from the others (-80 dB), there is nothing to read movements out of."""
+
+
 @dataclass(frozen=True)
 class Inverted:
     """What a probe says of a recording.
@@ -94,7 +98,7 @@ def invert(
         )
     mean, spread = _calibration(inverter, calibrate)
     times, z = [], []
-    duration = audio_duration(audio)
+    duration = check_recording(audio)
     if duration <= PIECE_S + OVERLAP_S or audio.suffix.lower() == ".mat":
         states = encoder.encode_batch([read_audio(audio)], sources=[str(audio)])[0]
         times, z = [states.times_s], [_read_out(inverter, states)]
@@ -120,6 +124,37 @@ def invert(
         str(audio),
     )
     return Inverted(audio, clock, scores, positions, bool(calibrate), inverter)
+
+
+def check_recording(audio: str | os.PathLike[str]) -> float:
+    """Return the duration of a recording (s) in which there is something to hear.
+
+    Raises
+    ------
+    ArticulensError
+        When it cannot be read, or is silent throughout.
+    """
+    audio = Path(audio)
+    duration = audio_duration(audio)
+    lowest, highest = np.inf, -np.inf
+    for block in _blocks(audio):
+        lowest, highest = min(lowest, block.min()), max(highest, block.max())
+        if not highest - lowest < SILENCE:  # NaN is told by whoever reads it
+            return duration
+    raise ArticulensError(
+        f"{audio}: it is silent throughout, so there is nothing to read movements out of; record or export it again."
+    )
+
+
+def _blocks(audio: Path) -> Iterator[NDArray[np.float32]]:
+    if audio.suffix.lower() == ".mat":
+        yield read_audio(audio)[0]
+        return
+    try:
+        with soundfile.SoundFile(audio) as stream:
+            yield from (block for block in stream.blocks(1 << 16, dtype="float32") if len(block))
+    except soundfile.LibsndfileError as error:
+        raise ArticulensError(f"{audio}: cannot be read to its end ({error}); copy the file again.") from error
 
 
 def _calibration(inverter: Inverter, tables: Sequence[str | os.PathLike[str]]) -> tuple[Array, Array]:

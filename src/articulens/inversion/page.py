@@ -23,18 +23,21 @@ _PAGE = """<!doctype html>
 <title>@TITLE@</title>
 <style>
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:1.5rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-canvas{width:100%;border:1px solid #ddd;border-radius:4px}audio{width:100%;margin:.5rem 0}p{max-width:46rem}
+h1{font-size:1.5rem;overflow-wrap:anywhere}p{max-width:46rem}audio{width:100%;margin:.5rem 0}select{font:inherit}
+canvas{display:block;width:100%;box-sizing:border-box;border:1px solid #ddd;border-radius:4px;margin:.5rem 0}
+#mouth{aspect-ratio:12/7}#traces{height:16rem;cursor:pointer}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#181818}canvas{border-color:#444}}
 </style>
 <h1>@TITLE@</h1>
 <p>@WHAT@</p>
-<canvas id="mouth" width="960" height="560" role="img"
+<canvas id="mouth" role="img"
  aria-label="Midsagittal view: tongue tip, body and dorsum joined by a curve, and the lips, moving."></canvas>
 <audio id="sound" controls preload="auto" src="data:audio/flac;base64,@SOUND@"></audio>
 <label>Speed <select id="speed"><option>1</option><option>0.5</option><option>0.25</option></select></label>
-<canvas id="traces" width="960" height="260" role="img"
- aria-label="Vertical position of every sensor over time, with a line where the sound is; click to go there."></canvas>
-<p>@UNIT@</p>
+<canvas id="traces" role="slider" tabindex="0" aria-valuemin="0"
+ aria-label="Place in the sound, over the height of every sensor."></canvas>
+<p>Above: the height of every sensor, and a line where the sound is. Click to go there, or use the arrow keys, Home and
+End; the space bar plays and pauses. @UNIT@</p>
 <script type="application/json" id="data">@DATA@</script>
 <script>
 "use strict";
@@ -46,22 +49,38 @@ const column = Object.fromEntries(data.channels.map((name, i) => [name, i]));
 const sensors = [...new Set(data.channels.map(name => name.split(".")[0]))]
   .filter(s => s + ".x" in column && s + ".z" in column);
 const colours = {TT: "#d1495b", TB: "#e07a1f", TD: "#b8860b", UL: "#2a6f97", LL: "#3a9ad9", JAW: "#5b8c5a"};
-const ink = getComputedStyle(document.body).color;
+const style = getComputedStyle(document.body), ink = style.color, paper = style.backgroundColor;
+const length = data.start_s + n / data.rate_hz, drawn = document.createElement("canvas");
 function at(seconds) {                     // positions between the two frames around a time
   const place = Math.min(Math.max((seconds - data.start_s) * data.rate_hz, 0), n - 1);
   const i = Math.floor(place), share = place - i, j = Math.min(i + 1, n - 1);
   return data.channels.map((_, c) => (1 - share) * data.mm[i * k + c] + share * data.mm[j * k + c]);
 }
-let xs = [1e9, -1e9], zs = [1e9, -1e9];
-for (const s of sensors) for (let i = 0; i < n; i++) {
-  const x = data.mm[i * k + column[s + ".x"]], z = data.mm[i * k + column[s + ".z"]];
-  xs = [Math.min(xs[0], x), Math.max(xs[1], x)]; zs = [Math.min(zs[0], z), Math.max(zs[1], z)];
+function range(channel) {
+  const c = column[channel]; let low = Infinity, high = -Infinity;
+  for (let i = 0; i < n; i++) { low = Math.min(low, data.mm[i * k + c]); high = Math.max(high, data.mm[i * k + c]); }
+  return [low, high];
 }
-const scale = Math.min((mouth.width - 160) / (xs[1] - xs[0] + 1), (mouth.height - 120) / (zs[1] - zs[0] + 1));
-const X = x => 80 + (x - xs[0]) * scale, Z = z => mouth.height - 60 - (z - zs[0]) * scale;
+const ranges = Object.fromEntries(data.channels.map(name => [name, range(name)]));
+const across = axis => sensors.map(s => ranges[s + axis]), left = Math.min(...across(".x").map(r => r[0]));
+const right = Math.max(...across(".x").map(r => r[1])), floor = Math.min(...across(".z").map(r => r[0]));
+const roof = Math.max(...across(".z").map(r => r[1]));
+let scale = 1, width = 0, height = 0;      // of the mouth: px for a mm, and px
+const X = x => 45 + (x - left) * scale, Z = z => height - 60 - (z - floor) * scale;
+function fit(canvas) {                     // as many dots as the screen has; then draw in its px
+  const dots = window.devicePixelRatio || 1, pen = canvas.getContext("2d");
+  canvas.width = Math.max(1, Math.round(canvas.clientWidth * dots));
+  canvas.height = Math.max(1, Math.round(canvas.clientHeight * dots));
+  pen.setTransform(dots, 0, 0, dots, 0, 0); pen.font = "15px system-ui, sans-serif"; pen.lineJoin = "round";
+  return pen;
+}
+function write(pen, text, x, y, align = "left") {      // with an edge, so that no line runs through it
+  pen.textAlign = align; pen.lineWidth = 4; pen.strokeStyle = paper; pen.strokeText(text, x, y);
+  pen.fillStyle = ink; pen.fillText(text, x, y);
+}
 function drawMouth(seconds) {
   const pen = mouth.getContext("2d");
-  pen.clearRect(0, 0, mouth.width, mouth.height);
+  pen.clearRect(0, 0, width, height);
   for (const s of sensors) {               // where it has been in the last 0.3 s
     pen.strokeStyle = colours[s] || ink; pen.globalAlpha = 0.35; pen.lineWidth = 3; pen.beginPath();
     for (let back = 0.3; back >= 0; back -= 0.02) {
@@ -73,52 +92,70 @@ function drawMouth(seconds) {
   const tongue = ["TT", "TB", "TD"].filter(s => sensors.includes(s)).map(point);
   if (tongue.length === 3) {
     const [a, b, c] = tongue;
-    pen.strokeStyle = colours.TT; pen.lineWidth = 6; pen.lineCap = "round"; pen.beginPath(); pen.moveTo(...a);
+    pen.strokeStyle = colours.TT; pen.lineWidth = 5; pen.lineCap = "round"; pen.beginPath(); pen.moveTo(...a);
     const control = [2 * b[0] - (a[0] + c[0]) / 2, 2 * b[1] - (a[1] + c[1]) / 2];
     pen.quadraticCurveTo(...control, ...c); pen.stroke();
   }
-  pen.font = "20px system-ui"; pen.fillStyle = ink;
   for (const s of sensors) {
     const [x, z] = point(s);
-    pen.fillStyle = colours[s] || ink; pen.beginPath(); pen.arc(x, z, 11, 0, 7); pen.fill();
-    pen.fillStyle = ink; pen.fillText(s, x + 15, z - 10);
+    pen.fillStyle = colours[s] || ink; pen.beginPath(); pen.arc(x, z, 8, 0, 7); pen.fill();
+    write(pen, s, x, z - 14, "center");
   }
-  pen.lineWidth = 2; pen.strokeStyle = ink; pen.beginPath(); pen.moveTo(30, mouth.height - 22);
-  pen.lineTo(30 + 10 * scale, mouth.height - 22); pen.stroke(); pen.fillText("10 mm", 30, mouth.height - 30);
-  pen.fillText("lips →", mouth.width - 90, mouth.height - 20);
-  pen.fillText(seconds.toFixed(2) + " s", mouth.width - 90, 30);
+  pen.lineWidth = 2; pen.strokeStyle = ink; pen.beginPath(); pen.moveTo(15, height - 12);
+  pen.lineTo(15 + 10 * scale, height - 12); pen.stroke(); write(pen, "10 mm", 15, height - 18);
+  write(pen, "lips →", width - 12, height - 12, "right");
+  write(pen, seconds.toFixed(2) + " s", width - 12, 24, "right");
 }
-const length = data.start_s + n / data.rate_hz, drawn = document.createElement("canvas");
-function drawTraces() {
+const margin = 44, along = seconds => margin + seconds / length * (traces.clientWidth - margin - 6);
+function drawTraces() {                    // once, on a canvas of its own that every frame copies
+  const pen = drawn.getContext("2d"), row = traces.clientHeight / sensors.length;
   drawn.width = traces.width; drawn.height = traces.height;
-  const pen = drawn.getContext("2d"), rows = sensors.length, height = traces.height / rows;
-  sensors.forEach((s, row) => {
-    const c = column[s + ".z"]; let low = 1e9, high = -1e9;
-    for (let i = 0; i < n; i++) { low = Math.min(low, data.mm[i * k + c]); high = Math.max(high, data.mm[i * k + c]); }
+  pen.setTransform(traces.getContext("2d").getTransform()); pen.font = "15px system-ui, sans-serif";
+  sensors.forEach((s, i) => {
+    const c = column[s + ".z"], [low, high] = ranges[s + ".z"];
     pen.strokeStyle = colours[s] || ink; pen.lineWidth = 1.5; pen.beginPath();
-    for (let i = 0; i < n; i++) {
-      const share = (data.mm[i * k + c] - low) / (high - low + 1e-9);
-      pen.lineTo((data.start_s + i / data.rate_hz) / length * traces.width, (row + 0.9 - 0.8 * share) * height);
+    for (let frame = 0; frame < n; frame++) {
+      const share = (data.mm[frame * k + c] - low) / (high - low + 1e-9);
+      pen.lineTo(along(data.start_s + frame / data.rate_hz), (i + 0.9 - 0.8 * share) * row);
     }
-    pen.stroke(); pen.fillStyle = ink; pen.font = "15px system-ui"; pen.fillText(s + " height", 4, row * height + 16);
+    pen.stroke(); pen.fillStyle = ink; pen.fillText(s, 8, (i + 0.5) * row + 5);
   });
 }
 const state = {at, data, shown: -1};       // also what a test looks at
 window.articulens = state;
+function resize() {
+  fit(mouth); fit(traces); width = mouth.clientWidth; height = mouth.clientHeight;
+  scale = Math.min((width - 90) / (right - left + 1), (height - 110) / (roof - floor + 1));
+  drawTraces(); state.shown = -1;
+}
 function draw() {
   const now = sound.currentTime;
   if (now !== state.shown) {
     drawMouth(now);
     const pen = traces.getContext("2d");
-    pen.clearRect(0, 0, traces.width, traces.height); pen.drawImage(drawn, 0, 0);
-    pen.fillStyle = "#d1495b"; pen.fillRect(now / length * traces.width - 1, 0, 2, traces.height);
+    pen.clearRect(0, 0, traces.clientWidth, traces.clientHeight);
+    pen.drawImage(drawn, 0, 0, traces.clientWidth, traces.clientHeight);
+    pen.fillStyle = "#d1495b"; pen.fillRect(along(now) - 1, 0, 2, traces.clientHeight);
+    traces.setAttribute("aria-valuenow", now.toFixed(1)); traces.setAttribute("aria-valuetext", now.toFixed(1) + " s");
     state.shown = now;
   }
   requestAnimationFrame(draw);
 }
+function go(seconds) { sound.currentTime = Math.min(Math.max(seconds, 0), sound.duration || length); }
 speed.onchange = () => { sound.playbackRate = Number(speed.value); };
-traces.onclick = event => { sound.currentTime = event.offsetX / traces.clientWidth * length; };
-drawTraces(); draw();
+traces.onclick = event => go((event.offsetX - margin) / (traces.clientWidth - margin - 6) * length);
+traces.onkeydown = event => {
+  const step = {ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageDown: -1, PageUp: 1}[event.key];
+  if (step) go(sound.currentTime + step);
+  else if (event.key === "Home") go(0);
+  else if (event.key === "End") go(length);
+  else if (event.key === " ") sound.paused ? sound.play() : sound.pause();
+  else return;
+  event.preventDefault();
+};
+traces.setAttribute("aria-valuemax", length.toFixed(1));
+window.onresize = resize;
+resize(); draw();
 </script>
 </html>
 """

@@ -288,6 +288,7 @@ def test_sensors_with_a_file_each(tmp_path):
         (b"1 # 1 2\n2 # 3\n", "2 samples of 1, 2 columns"),
         (b"1 # 1 2\n2 3 4\n", "line 2 is no sample"),
         (b"1 x 1 2\n2 # 3 4\n3 # 5 6\n", "a line before the first sample looks like one"),
+        (b"1 #x1 2 3\n2 # 4 5 6\n3 # 5 6 7\n", "a line before the first sample looks like one"),
         (b"1 # 1 x\n2 # 3 4\n", "what is no number"),
         (b"1 # 1 2\n2 # 3 4\n", "it has 2 columns, column 2 for TT.z is not among them"),
     ],

@@ -170,3 +170,53 @@ def test_names_are_text_on_the_page(inverter, toy, encoder, tmp_path):
     path.write_bytes(toy.utterances[0].audio.read_bytes())
     page = to_html(invert(path, inverter, encoder))
     assert "<img" not in page and "&lt;img src=x" in page
+
+
+def predict(*words):
+    return CliRunner().invoke(app, ["predict", *map(str, words)])
+
+
+def test_every_recording_has_results_of_its_own(toy, inverter, tmp_path):
+    inverter.save(tmp_path / "probe")
+    content = toy.utterances[0].audio.read_bytes()
+    for name in ("a/v1.one.flac", "a/v1.two.flac", "b/V1.one.flac", "a/\u53e3 [red].flac"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    where = ("--model", tmp_path / "probe", "--out", tmp_path / "out")
+    result = predict(*sorted((tmp_path / "a").iterdir()), *where)
+    assert result.exit_code == 0, result.exception
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    stems = ("v1.one", "v1.two", "\u53e3 [red]")
+    assert written == sorted(f"{stem}.{suffix}" for stem in stems for suffix in ("csv", "html", "png"))
+    assert "Glyph" not in result.output
+    same = predict(tmp_path / "a" / "v1.one.flac", tmp_path / "b" / "V1.one.flac", *where)
+    assert isinstance(same.exception, ArticulensError) and "would have the same name" in str(same.exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "sound", "rate_hz", "message"),
+    [
+        ("silent.wav", np.zeros(32000), 16000, "it is silent throughout"),
+        ("constant.wav", np.full(40 * 16000, 0.5), 16000, "it is silent throughout"),
+        ("slow.wav", np.sin(np.arange(2000)), 100, "100 samples a second are too few for speech"),
+        ("one.wav", np.ones(1), 16000, "it is silent throughout"),
+        ("empty.wav", np.zeros(0), 16000, "the audio is empty"),
+        ("absent.wav", None, 0, "there is no such audio file; correct its path"),
+        ("folder.wav", None, 0, "this is a folder, expected a file"),
+    ],
+)
+def test_what_cannot_be_heard_is_told_before_anything_is_trained(tmp_path, name, sound, rate_hz, message):
+    if sound is not None:
+        soundfile.write(tmp_path / name, sound, rate_hz)
+    elif name == "folder.wav":
+        (tmp_path / name).mkdir()
+    # The encoder does not exist: who got that far would be told so.
+    result = predict(tmp_path / name, "--model", "no-such-encoder", "--out", tmp_path / "out")
+    assert isinstance(result.exception, ArticulensError)
+    assert str(result.exception).startswith(f"{tmp_path / name}: ") and message in str(result.exception)
+
+
+def test_a_folder_that_cannot_be_one_is_told_at_once(toy, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    result = predict(toy.utterances[0].audio, "--model", "no-such-encoder", "--out", tmp_path / "out")
+    assert "cannot be a folder for the results" in str(result.exception)

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #ddd}
-.error td:first-child{color:#a11;font-weight:600}.verdict{font-size:1.3rem}img{max-width:100%}
-div.wide{overflow-x:auto}
+h1{overflow-wrap:anywhere}h2{font-size:1.25rem}.verdict{font-size:1.2rem}img{width:100%;max-width:36rem}
+table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .7rem .2rem 0;text-align:left;vertical-align:top}
+tr{border-bottom:1px solid #ddd}.error td:first-child{color:#a11;font-weight:600}div{overflow-x:auto}
+.files td,.files th{white-space:nowrap}
 """
 
 
 def to_html(report: Report) -> str:
     """Return the page. Names from the corpus are text in it, never markup."""
     errors = sum(f.level == "error" for f in report.findings)
+    coverage = report.coverage().round(2).reset_index().rename_axis(columns=None)
     verdict = "usable" if report.usable else "not usable as it is"
     findings = pd.DataFrame([f.to_dict() for f in report.findings], columns=["level", "kind", "where", "text"])
     rows = "".join(
@@ -38,9 +40,10 @@ def to_html(report: Report) -> str:
     head = "".join(f"<th>{name}</th>" for name in findings.columns)
     parts = [
         f"<h1>{escape(report.name)}</h1>",
-        f'<p class="verdict">{len(report.measured)} recordings: {verdict}, {errors} errors, '
-        f"{len(report.findings) - errors} warnings.</p>",
-        f"<h2>Findings</h2><table><tr>{head}</tr>{rows}</table>" if rows else "<p>Nothing was found.</p>",
+        f'<p class="verdict">{_count(len(report.measured), "recording")}: {verdict}, {_count(errors, "error")}, '
+        f"{_count(len(report.findings) - errors, 'warning')}.</p>",
+        "<h2>Findings</h2>",
+        f'<div tabindex="0"><table><tr>{head}</tr>{rows}</table></div>' if rows else "<p>Nothing was found.</p>",
         "<h2>Where the sensors lie</h2>",
         _image(_postures(report), "Mean position of every sensor in the midsagittal plane, one colour a speaker."),
         "<h2>Length of positions against audio</h2>",
@@ -51,8 +54,8 @@ def to_html(report: Report) -> str:
         parts += ["<h2>Lag between sound and positions</h2>", _image(_lags(report), alt)]
     parts += [
         "<h2>Minutes by speaker, language, condition and task</h2>",
-        report.coverage().round(2).to_html(border=0, escape=True),
-        '<h2>File by file</h2><div class="wide">'
+        f'<div tabindex="0">{coverage.to_html(border=0, index=False, escape=True)}</div>',
+        '<h2>File by file</h2><div class="files" tabindex="0">'
         + report.files().to_html(border=0, index=False, escape=True)
         + "</div>",
     ]
@@ -63,14 +66,18 @@ def to_html(report: Report) -> str:
     )
 
 
-def _figure(width: float = 7, height: float = 4) -> Figure:
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def _figure(width: float = 5, height: float = 4) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _postures(report: Report) -> Figure:
-    figure = _figure(6.5, 5)
+    figure = _figure()
     axes = figure.subplots()
     for i, speaker in enumerate(dict.fromkeys(m.speaker for m in report.measured)):
         own = [m for m in report.measured if m.speaker == speaker and m.mean]
@@ -82,6 +89,7 @@ def _postures(report: Report) -> Figure:
                 label = speaker if sensor == sensors[0] else None
                 axes.plot(x, z, ".", color=f"C{i % 10}", alpha=0.6, label=label)
                 axes.annotate(sensor, (np.nanmedian(x), np.nanmedian(z)), xytext=(4, 4), textcoords="offset points")
+    axes.margins(0.12)  # room for the names
     axes.set(xlabel="x, mm (forwards)", ylabel="z, mm (upwards)", aspect="equal")
     if axes.has_data() and len(report.lags) <= 12:
         axes.legend(fontsize="small")
@@ -89,7 +97,7 @@ def _postures(report: Report) -> Figure:
 
 
 def _lengths(report: Report) -> Figure:
-    figure = _figure(height=3)
+    figure = _figure(height=2.4)
     axes = figure.subplots()
     read = [m for m in report.measured if not m.error]
     axes.plot([m.audio_s for m in read], [1000 * m.difference_s for m in read], ".")
@@ -99,7 +107,7 @@ def _lengths(report: Report) -> Figure:
 
 
 def _lags(report: Report) -> Figure:
-    figure = _figure(height=3)
+    figure = _figure(height=2.4)
     axes = figure.subplots()
     at = 1000 * STEP_S * np.arange(-REACH, REACH + 1)
     for speaker, lags in report.lags.items():
@@ -114,5 +122,5 @@ def _lags(report: Report) -> Figure:
 
 def _image(figure: Figure, alt: str) -> str:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
+    figure.savefig(stream, format="png", dpi=160, bbox_inches="tight")
     return f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}">'
