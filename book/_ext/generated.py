@@ -41,9 +41,9 @@ class EncoderTable(_Markdown):
             if model.fine_tuned:
                 heard += f"; fine-tuned: {model.fine_tuned}"
             hub = f"[{model.hub_id}](https://huggingface.co/{model.hub_id})"
-            origin = hub if model.hub_id else "in this repository"
+            origin = hub if model.hub_id else "in this repository" if model.licence else "drawn at random when opened"
             both = f"{LANGUAGES.get(model.finnish, model.finnish)} / {LANGUAGES.get(model.russian, model.russian)}"
-            rows.append([f"`{model.name}`", origin, heard, both, model.licence or "none (random weights)"])
+            rows.append([f"`{model.name}`", origin, heard, both, model.licence or "none needed"])
         return _table(["name", "weights", "has heard", "Finnish / Russian", "licence"], rows)
 
 

@@ -90,10 +90,10 @@ print(f"frame 50 by the clock {states.times_s[50]:.5f} s, by the formula {(320 *
 # %% [markdown]
 # ## Touch the sound and see who notices
 #
-# Do not believe the formula: test it. Disturb a few milliseconds of the sound and see which frames change. At layer 0, which
-# is the convolutions and what the model does before its first block, a touch is noticed nearby. Further up, every block
-# lets each frame attend to all others. (The floor at layer 0 has a humble cause: many models first scale a recording to
-# variance 1 as a whole, so that a touch anywhere changes the volume everywhere.)
+# Do not believe the formula: test it. Disturb a few milliseconds of the sound and see which frames change. At layer 0 the peak is narrow:
+# that is the seven convolutions. Its slopes come from one more, the positional convolution, which mixes frames over more than a second to tell
+# the model where each one stands; and the floor far away from scaling each recording, as a whole, to variance 1. Further up, every block lets
+# each frame attend to all others.
 
 # %%
 middle = len(samples) // 2

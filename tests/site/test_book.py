@@ -65,7 +65,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert setting in config, "nobody has said where the book is published"
         config = config.replace(setting, value)
     (root / "_config.yml").write_text(config)
-    for folder in ("_static", "_ext"):
+    for folder in ("_static", "_ext", "_templates"):
         shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
     shutil.copy(ROOT / "book" / "references.bib", root / "book")
     (root / "_toc.yml").write_text(TOC)
@@ -125,6 +125,17 @@ def test_buttons_lead_to_the_notebook(book: Path) -> None:
     ]
     assert outside == []
     assert '_sources/book/executed/01_draw_line.ipynb"' in html, "the download link stays"
+
+
+def test_prose_alone_reads_its_page_again_and_no_other(book: Path) -> None:
+    try:
+        (book / "index.md").write_text(INDEX + "\nAnother sentence.\n")
+        assert build_book(root=book, say=lambda line: None).built
+        assert "0 added, 1 changed, 0 removed" in (book / "_build" / "build.log").read_text()
+        assert "Another sentence." in (book / "_build" / "html" / "index.html").read_text()
+    finally:
+        (book / "index.md").write_text(INDEX)
+        build_book(root=book, say=lambda line: None)
 
 
 def test_a_known_address_gives_cards_and_a_sitemap(book: Path) -> None:
