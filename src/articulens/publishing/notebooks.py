@@ -8,6 +8,7 @@ import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -160,7 +161,7 @@ def refresh_text(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     injected = next((cell for cell in executed.cells if INJECTED in tags(cell)), None)
     fresh = nbformat.from_dict({**executed, "cells": []})
     for cell in source.cells:
-        copy = nbformat.from_dict(cell)
+        copy = nbformat.from_dict({**cell, "metadata": _kept(cell)})
         if cell.cell_type == "code":
             done = next(outputs)
             copy.outputs, copy.execution_count, copy["id"] = done.outputs, done.execution_count, done["id"]
@@ -169,6 +170,11 @@ def refresh_text(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
         if injected is not None and "parameters" in tags(cell):
             fresh.cells.append(injected)
     return fresh
+
+
+def _kept(cell: NotebookNode) -> dict[str, Any]:
+    """Return the metadata that an executed copy keeps; jupytext's notes on blank lines are not among them."""
+    return {name: cell.metadata[name] for name in ("tags", "mystnb") if cell.metadata.get(name)}
 
 
 def take_alt_text(cell: NotebookNode) -> None:
@@ -189,7 +195,7 @@ def slim(notebook: NotebookNode, root: Path) -> NotebookNode:
         {key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata}
     )
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in ("tags", "mystnb") if cell.metadata.get(k)})
+        cell.metadata = nbformat.from_dict(_kept(cell))
         if cell.cell_type != "code":
             continue
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
+
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file, sha256_text
 from articulens.publishing import gates
@@ -36,8 +38,10 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
         return False
     # Pages are kept only after a whole build, and only if no more than prose changed since: else they would hide
     # warnings, and removed ones would linger.
+    # A site with an address is made anew each time: its sitemap lists only the pages written with it.
     frame, kept = structure(root), output / "structure"
-    if force or not stamp.is_file() or not kept.is_file() or kept.read_text(encoding="utf-8") != frame:
+    same = stamp.is_file() and kept.is_file() and kept.read_text(encoding="utf-8") == frame
+    if force or not same or _has_address(root):
         for old in (".doctrees", "html"):
             shutil.rmtree(output / old, ignore_errors=True)
     stamp.unlink(missing_ok=True)
@@ -65,6 +69,12 @@ def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print
         with atomic_write(path, "w") as stream:
             stream.write(text)
     return True
+
+
+def _has_address(root: Path) -> bool:
+    """Whether ``_config.yml`` says where the book is published."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")) or {}
+    return bool(config.get("html", {}).get("baseurl"))
 
 
 def fingerprint(root: Path) -> str:

@@ -94,6 +94,13 @@ def test_a_figure_gives_its_cell_the_alt_text() -> None:
     assert fresh.cells[0].metadata.mystnb == {"image": {"alt": "r from 0.1 to 0.7"}, "figure": {"name": "g"}}
 
 
+def test_refresh_changes_nothing_where_nothing_changed(book: Path) -> None:
+    path = book / "notebooks" / "01_tiny.py"
+    path.write_text(path.read_text() + "\n\ndef f():\n    return 1\n\n\n# %%\nf()\n")  # jupytext notes the blank lines
+    executed = slim(read_notebook(path), book)
+    assert refresh_text(read_notebook(path), executed).cells == executed.cells
+
+
 def test_slim_removes_what_ties_to_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "node", lambda: "laboratory-7")
     text = f"{tmp_path}/data and {Path.home()}/x on laboratory-7; {tmp_path}-other"
