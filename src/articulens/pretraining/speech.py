@@ -134,7 +134,8 @@ def _espeak(folder: Path, voices: int) -> Iterator[Spoken]:
 
 
 def _synthetic(folder: Path, speakers: int, sentences: int, say: Callable[[str], None]) -> Iterator[Spoken]:
-    from articulens.synthesis import Prompt, SpeechProducer, draw_speaker
+    from articulens.synthesis import Prompt, draw_speaker
+    from articulens.synthesis.render import SpeechProducer, find_voice
 
     for number in range(speakers):
         # The first 18 of a cohort are Finnish, then Russian: take from both ends of them by turns.
@@ -147,7 +148,7 @@ def _synthetic(folder: Path, speakers: int, sentences: int, say: Callable[[str],
             at = (number // 2 * sentences + k) % len(pool)
             file = f"synthetic-{language}/{name}_{at:02d}.flac"
             if not (folder / file).exists():
-                producer = producer or SpeechProducer(speaker)
+                producer = producer or find_voice(speaker)
                 prompt = Prompt(f"{name}_{at:02d}", pool[at], language, "L1", "T2", f"train_{language}_{at:02d}")
                 _write(folder / file, producer.say(prompt).audio)
             yield Spoken(file, "synthetic", language, name, pool[at])

@@ -2,7 +2,7 @@
 
 Everything is measured from the files as anybody else would measure them (linear prediction on the audio, levels,
 differences of positions); only the oral areas come from the labels. ``python -m articulens.synthesis.checks CORPUS``
-prints the tables that the corpus card quotes.
+prints the tables that the corpus card quotes; a second corpus, of people, gets its speeds printed beside.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import resample_poly
 
 from articulens.corpora import Corpus, Utterance, open_corpus
+from articulens.corpora.signals import align
 from articulens.synthesis.inventory import VOWELS, formant_range
 from articulens.synthesis.vtl import Floats
 
 CEILING_HZ = {"m": 5000, "f": 5500}  # five formants below this, the usual advice for men and women
 _SHORTEST_VOWEL_S = 0.07
+_FORMANTS_FOUND = 4  # of the five below the ceiling; with fewer, one was missed, and the second is not F2
 _LAGS_S = np.arange(-0.040, 0.0401, 0.005)
 _HOP, _BANDS = 160, 26
 
@@ -59,7 +61,8 @@ def vowel_formants(corpus: Corpus | Iterable[Utterance]) -> pd.DataFrame:
     """Return one row per vowel token of L1 speech: speaker, sex, vowel, F1 and F2 (Hz) at its middle.
 
     Only vowels said as themselves count: stressed or long ones (reduced Russian vowels in any case) of 70 ms or
-    more in tasks T1 and T2, without accent. The median of three 40 ms frames around the middle is taken.
+    more in tasks T1 and T2, without accent. The median of three 40 ms frames around the middle is taken; frames in
+    which a formant was missed do not count.
     """
     rows = []
     for utterance in corpus:
@@ -79,7 +82,7 @@ def vowel_formants(corpus: Corpus | Iterable[Utterance]) -> pd.DataFrame:
                 formants = lpc_formants(
                     sound[start : start + int(0.04 * rate)], rate, CEILING_HZ[utterance.meta["sex"]]
                 )
-                if len(formants) >= 2:
+                if len(formants) >= _FORMANTS_FOUND:
                     found.append(formants[:2])
             if found:
                 f1, f2 = np.median(found, axis=0)
@@ -120,15 +123,20 @@ def contacts(corpus: Corpus | Iterable[Utterance]) -> pd.DataFrame:
 
 
 def speeds(corpus: Corpus) -> pd.DataFrame:
-    """Return the median, 95th and 99th percentile and maximum of each sensor's speed in speech, in mm/s."""
+    """Return the median, 95th and 99th percentile and maximum of each sensor's speed, in mm/s.
+
+    Speed in the mid-sagittal plane from positions at 100 Hz below 20 Hz, so that articulographs of any rate and noise
+    are measured alike.
+    """
     per_sensor: dict[str, list[Floats]] = {}
     for utterance in corpus:
         track = corpus.read_trajectory(utterance)
+        times = np.arange(track.times_s[0], track.times_s[-1], 0.01)[10:-10]
         for sensor in dict.fromkeys(channel.partition(".")[0] for channel in track.channels):
-            xz = track.select([f"{sensor}.x", f"{sensor}.z"]).positions
-            per_sensor.setdefault(sensor, []).append(np.hypot(*np.diff(xz, axis=0).T) * track.rate_hz)
+            xz = align(track.select([f"{sensor}.x", f"{sensor}.z"]), times)
+            per_sensor.setdefault(sensor, []).append(np.hypot(*np.diff(xz, axis=0).T) / 0.01)
     stacked = {sensor: np.concatenate(values) for sensor, values in per_sensor.items()}
-    percentiles = {sensor: np.percentile(v, [50, 95, 99, 100]) for sensor, v in stacked.items()}
+    percentiles = {sensor: np.nanpercentile(v, [50, 95, 99, 100]) for sensor, v in stacked.items()}
     return pd.DataFrame(percentiles, index=["median", "p95", "p99", "max"]).round(0)
 
 
@@ -210,8 +218,8 @@ def log_bands(sound: Floats, rate: int) -> Floats:
     return np.log(power @ np.clip(np.minimum(rise, fall), 0, None).T + 1e-7)
 
 
-def main(spec: str) -> None:
-    """Print every table for the corpus `spec`."""
+def main(spec: str, real: str | None = None) -> None:
+    """Print every table for the corpus `spec`, and the speeds of people in the corpus `real` beside."""
     corpus = open_corpus(spec)
     pd.set_option("display.width", 160, "display.max_rows", 200, "display.max_columns", 20)
     print(formant_table(vowel_formants(corpus)).to_string(index=False))
@@ -220,6 +228,8 @@ def main(spec: str) -> None:
         found.groupby("kind")[["area_cm2", "level_db"]].describe(percentiles=[0.02, 0.5, 0.98]).round(2).T.to_string()
     )
     print(speeds(corpus).to_string())
+    if real:
+        print(f"{real}\n{speeds(open_corpus(real)).to_string()}")
     best, curve = lag(corpus)
     print(f"lag {1000 * best:.1f} ms", curve.round(3).to_dict())
     from articulens.synthesis.contrasts import contrasts
@@ -228,4 +238,4 @@ def main(spec: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "bundled")
+    main(*sys.argv[1:3] or ["bundled"])

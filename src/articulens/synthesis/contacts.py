@@ -10,14 +10,15 @@ from collections.abc import Callable
 
 from articulens.synthesis.inventory import CONSONANTS
 from articulens.synthesis.phonology.segments import Segment
-from articulens.synthesis.shapes import CLOSED_CM2, TIGHTEN, widen
+from articulens.synthesis.shapes import CLOSED_CM2, OPEN_CM2, TIGHTEN, widen
 from articulens.synthesis.trajectories import RATE_HZ, boundaries
 from articulens.synthesis.vtl import Floats, P, VocalTract
 
-ROUNDS = 7
+ROUNDS = 10
 OPEN_ENOUGH_CM2 = {"vowel": 0.18, "approximant": 0.12, "fricative": 0.05}
 _PUSH_CM, _OPEN_CM = 0.15, 0.10
-_CLOSED_FROM, _CLOSED_TO = 0.38, 0.66  # of a closure's duration
+_CLOSED_AT = (0.38, 0.5, 0.66)  # of a closure's duration
+_SIDES = [P["TS1"], P["TS2"], P["TS3"]]
 
 
 def closes(segment: Segment) -> bool:
@@ -39,24 +40,28 @@ def settle(segments: list[Segment], targets: Floats, move: Callable[[Floats], Fl
     """
     targets = targets.copy()
     edges = boundaries(segments)
-    pending = [k for k, s in enumerate(segments) if closes(s) or s.manner in OPEN_ENOUGH_CM2]
+    matter = {k for k, s in enumerate(segments) if closes(s) or s.manner in OPEN_ENOUGH_CM2}
+    pending = matter
     for _ in range(ROUNDS):
         tracks = tract.clip(move(targets))
         missed = []
-        for k in pending:
+        for k in sorted(pending):
             correct = _tighten if closes(segments[k]) else _widen
             if correct(segments[k], targets[k], tracks, edges[k], edges[k + 1], tract):
                 missed.append(k)
         if not missed:
             break
-        pending = missed
+        pending = {k + step for k in missed for step in (-1, 0, 1)} & matter  # what moved pulls at its neighbours
     return tract.clip(targets)
 
 
 def _tighten(segment: Segment, target: Floats, tracks: Floats, start: float, end: float, tract: VocalTract) -> bool:
     """Push a closure's target on if it is open near its middle; return whether that was needed."""
-    for part in (_CLOSED_FROM, _CLOSED_TO):
+    for part in _CLOSED_AT:
         state = tracks[round((start + part * (end - start)) * RATE_HZ)]
+        if tract.oral_area(state) <= CLOSED_CM2:
+            continue
+        state[_SIDES] = target[_SIDES]  # sides that are on their way close by themselves; pushing would not help
         if tract.oral_area(state) > CLOSED_CM2:
             parameter, sign = TIGHTEN[CONSONANTS[segment.phone].shape]
             target[P[parameter]] += sign * _PUSH_CM
@@ -68,7 +73,8 @@ def _widen(segment: Segment, target: Floats, tracks: Floats, start: float, end: 
     """Open a vowel's, glide's or fricative's target if it is squeezed in its middle."""
     state = tracks[round((start + end) / 2 * RATE_HZ)]
     area, front = tract.narrowest(state)
-    if area >= OPEN_ENOUGH_CM2[segment.manner]:
+    enough = OPEN_ENOUGH_CM2[segment.manner]
+    if area >= min(enough, 0.8 * OPEN_CM2.get(segment.phone, enough / 0.8)):
         return False
     widen(target, front, _OPEN_CM)
     return True

@@ -20,7 +20,7 @@ from articulens.synthesis.interventions import Intervention
 from articulens.synthesis.render import AUDIO_RATE, EMA_RATE, Production, Prompt, SpeechProducer
 from articulens.synthesis.sensors import CHANNELS
 
-VERSION = "1"  # of the generator's output; raise it when the same seed gives other bytes
+VERSION = "2"  # of the generator's output; raise it when the same seed gives other bytes
 RESOLUTION_MM = 0.005
 
 

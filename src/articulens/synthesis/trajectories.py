@@ -19,7 +19,10 @@ RATE_HZ = 1000  # of the control tracks, before they are thinned for the synthes
 ORDER = 6
 # Time constants (s) of one of the six stages.
 TIME_CONSTANTS = {
-    **dict.fromkeys(("TTX", "TTY", "TS1", "TS2", "TS3"), 0.0098),
+    **dict.fromkeys(("TTX", "TTY"), 0.0098),
+    # The tongue's sides have little way to go; were they slower, the groove of an s or the open sides of an l would
+    # still let air through in the closure beside it.
+    **dict.fromkeys(("TS1", "TS2", "TS3"), 0.0055),
     **dict.fromkeys(("TBX", "TBY", "LP"), 0.0115),
     **dict.fromkeys(("TCX", "TCY", "JA", "JX"), 0.0130),
     "LD": 0.0105,
