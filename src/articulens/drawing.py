@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -48,6 +49,14 @@ class PageFigure(Figure):
         # 256 colours are enough for a figure and make a third of the bytes.
         Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
         return small.getvalue(), {"alt": self.alt} if self.alt else {}
+
+    def _ipython_display_(self) -> None:
+        """Show it as above even where a notebook imported pyplot, which tells IPython otherwise for all figures."""
+        from IPython.display import display
+
+        picture, told = self._repr_png_()
+        display({"image/png": b64encode(picture).decode(), "text/plain": self.alt or "figure"},
+                metadata={"image/png": told}, raw=True)  # fmt: skip
 
 
 def canvas(height: float) -> tuple[PageFigure, Axes]:
