@@ -82,9 +82,13 @@ recordings = open_corpus(corpus)
 record(corpora={corpus: recordings})
 if speakers:
     recordings = recordings.select(speaker=speakers)
-names = list(dict.fromkeys([*models, *references]))
-encoders = {name: open_encoder(name, device=device, seed=seed) for name in names}
-record(encoders=encoders)
+opened = {name: open_encoder(name, device=device, seed=seed) for name in dict.fromkeys([*models, *references])}
+record(encoders=opened)
+called = {name: encoder.name for name, encoder in opened.items()}  # a folder is called by its last part
+encoders = {encoder.name: encoder for encoder in opened.values()}
+names, control = list(encoders), called.get(control, control)
+models, references = [called[name] for name in models], [called[name] for name in references]
+pairs = [[called.get(name, name) for name in pair] for pair in pairs]
 print(f"{recordings.name}: {len(recordings)} utterances of {len(recordings.speakers)} speakers")
 pd.DataFrame({name: {"layers": len(e.layers), "dimensions": e.width} for name, e in encoders.items()}).T
 

@@ -87,9 +87,10 @@ table.groupby(["language", "condition", "task"]).size().rename("utterances").res
 # architecture with weights that were never trained.
 
 # %%
-models = list(dict.fromkeys([*models, focus]))
-encoders = {name: open_encoder(name, device=device, seed=seed) for name in models}
-record(encoders=encoders)
+opened = {name: open_encoder(name, device=device, seed=seed) for name in dict.fromkeys([*models, focus])}
+record(encoders=opened)
+encoders = {encoder.name: encoder for encoder in opened.values()}  # a folder is called by its last part
+models, focus = list(encoders), opened[focus].name
 for name, encoder in encoders.items():
     samples, rate_hz = recordings.read_audio(recordings.utterances[0])
     states = encoder.encode(samples, rate_hz)

@@ -61,6 +61,7 @@ from articulens.targets import TargetOptions
 recordings = open_corpus(corpus)
 encoder = open_encoder(model, device=device, seed=seed)
 record(corpora={corpus: recordings}, encoders={model: encoder})
+model = encoder.name  # a folder is called by its last part
 if layer and layer not in encoder.layers:
     print(f"Not shown: layer {layer}; {model} has {', '.join(encoder.layers)}, and the middle one is read.")
     layer = ""

@@ -68,6 +68,7 @@ from articulens.targets import TargetOptions
 recordings = open_corpus(corpus)
 encoder = open_encoder(model, device=device, seed=seed)
 record(corpora={corpus: recordings}, encoders={model: encoder})
+model = encoder.name  # a folder is called by its last part
 if speakers:
     recordings = recordings.select(speaker=speakers)
 if layer and layer not in encoder.layers:
@@ -115,7 +116,7 @@ speaker_dots(at_best, category="protocol", group=group, title=f"{model} on {reco
 # %% [markdown]
 # ## Speaker by sensor
 
-# %% mystnb={"figure": {"caption": "Mean r of each speaker and channel at the layer chosen by the others.", "name": "fig-loso-speakers"}}
+# %% mystnb={"figure": {"caption": "Mean r of each speaker and channel at the layer that is read: the parameter's, or the best for the other speakers.", "name": "fig-loso-speakers"}}
 strict = scores[scores["protocol"] == shown[-1]].merge(
     at_best.loc[at_best["protocol"] == shown[-1], ["speaker", "layer"]], on=["speaker", "layer"]
 )

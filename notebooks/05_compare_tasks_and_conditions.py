@@ -65,6 +65,7 @@ from articulens.targets import TargetOptions
 recordings = open_corpus(corpus)
 encoder = open_encoder(model, device=device, seed=seed)
 record(corpora={corpus: recordings}, encoders={model: encoder})
+model = encoder.name  # a folder is called by its last part
 if speakers:
     recordings = recordings.select(speaker=speakers)
 recordings = matched_tasks(recordings)

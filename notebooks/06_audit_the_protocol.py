@@ -64,6 +64,7 @@ drawn = open_pipeline(pipeline)
 recordings = open_corpus(corpus)
 encoder = Remembering(open_encoder(model, device=device, seed=seed))  # several passes, but every sound is heard once
 record(corpora={corpus: recordings}, encoders={model: encoder})
+model = encoder.name  # a folder is called by its last part
 if speakers:
     recordings = recordings.select(speaker=speakers)
 table = recordings.to_frame()
@@ -125,9 +126,9 @@ pd.DataFrame([vars(PUBLISHED), vars(replace(HONEST, frames=frames))], index=["pu
 
 # %% [markdown]
 # Every step is scored twice: on the positions as measured, and on positions *rolled* in time by a random amount, which
-# move like a mouth but do not go with the sound. r is taken inside each fifth that is held out and averaged, which is
-# the published 80/20 split five times over. (Pooled over the fifths it would be biased downwards for one speaker: a
-# cautious probe predicts the training mean, and that is low where the held-out fifth is high.) A switch that the
+# move like a mouth but do not go with the sound. r is taken inside each part that is held out and averaged; with five folds
+# that is the published 80/20 split five times over. (Pooled over the parts it would be biased downwards for one speaker: a
+# cautious probe predicts the training mean, and that is low where the held-out part is high.) A switch that the
 # corpus cannot serve is named and left out, and the ladder goes on without it.
 
 # %%

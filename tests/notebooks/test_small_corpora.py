@@ -116,6 +116,7 @@ def test_a_layer_that_a_model_has_not_is_named_and_another_is_read(parts, run_pa
     for stem in CHAPTERS[2:6]:
         page = run_page(stem, **given)
         assert stem.startswith("02") or "Not shown: layer 12; " in page.text, stem
-        assert f"{model} has 0, 1, 2, final" in page.text or stem.startswith("02")
+        assert "two-layers has 0, 1, 2, final" in page.text or stem.startswith("02")
         assert not re.search(r"\bnan\b", page.text, flags=re.IGNORECASE), page.text
         assert len(page.figures) >= page.promised
+        assert "two-layers" in page.alts and str(tmp_path) not in page.alts + page.text
