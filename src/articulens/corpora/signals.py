@@ -133,7 +133,7 @@ def low_pass(values: Array, rate_hz: float, cutoff_hz: float, order: int = 6) ->
     ``12 / cutoff_hz`` seconds by point reflection plus the even part (t² and t⁴) of a polynomial of degree 7
     fitted to the outermost ``2 / cutoff_hz`` seconds. Point reflection alone (the usual odd extension) turns
     the curvature round at the last sample, an error of up to 0.07 mm there; zero padding is wrong by the
-    whole offset.
+    whole offset. Where `cutoff_hz` is above 0.22 times the rate, only the point reflection is left.
 
     Parameters
     ----------
@@ -162,9 +162,10 @@ def low_pass(values: Array, rate_hz: float, cutoff_hz: float, order: int = 6) ->
 def _continue_backwards(values: Array, pad: int, rate_hz: float, cutoff_hz: float, degree: int = 7) -> Array:
     """Return `pad` samples that smoothly precede `values` (samples, channels)."""
     extension = 2 * values[0] - values[1 : pad + 1]
-    fitted = max(degree + 1, round(2 * rate_hz / cutoff_hz) + 1)
-    # A shorter continuation ends before the filter has settled, and t⁴ would make that worse.
-    if pad >= 10 * rate_hz / cutoff_hz and fitted <= len(values):
+    fitted = round(2 * rate_hz / cutoff_hz) + 1
+    # A shorter continuation ends before the filter has settled, and t⁴ would make that worse. A polynomial through
+    # hardly more samples than it has coefficients follows them, noise and all, and then leaves for infinity.
+    if pad >= 10 * rate_hz / cutoff_hz and degree + 2 < fitted <= len(values):
         # Time in units of the fitted stretch keeps the least squares well conditioned.
         time = np.arange(pad + 1) / fitted
         coefficients = np.polynomial.polynomial.polyfit(time[:fitted], values[:fitted], degree)

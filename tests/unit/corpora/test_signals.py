@@ -190,3 +190,13 @@ def test_zscore_by_speaker():
     assert statistics["a"][0] == pytest.approx(3.0) and statistics["b"][1] == pytest.approx(10.0)
     assert standardised[2].ravel().tolist() == [-1.0, 1.0]
     assert np.concatenate(standardised[:2]).std() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rate_hz", [100, 145, 200, 400])
+@pytest.mark.parametrize("cutoff_hz", [10, 20, 30, 40])
+def test_nor_where_the_rate_is_low_for_the_cutoff(rate_hz, cutoff_hz):
+    rng = np.random.default_rng(0)
+    time = np.arange(4 * rate_hz) / rate_hz
+    slow = np.stack([5 * np.sin(2 * np.pi * f * time + f) for f in np.linspace(0.5, 0.4 * cutoff_hz, 20)], axis=1)
+    noise = 0.2 * rng.normal(size=slow.shape)
+    assert np.abs(low_pass(slow + noise, rate_hz, cutoff_hz) - slow).max() < 1.0
