@@ -279,6 +279,8 @@ def summarise(
     rows = []
     for key, group in per_speaker(scores, by, value=value).groupby(by, sort=False, observed=True):
         low, high = speaker_interval(group[value], level=level, seed=seed)
+        if value == "r":  # with four or five speakers an interval may reach beyond what a correlation can be
+            low, high = np.clip((low, high), -1.0, 1.0).tolist()
         rows.append(
             {
                 **dict(zip(by, key, strict=True)),

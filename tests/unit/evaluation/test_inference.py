@@ -1,6 +1,7 @@
 """Tests and intervals over speakers, against other implementations and simulated truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -15,6 +16,7 @@ from articulens.evaluation.inference import (
     peak_interval,
     sign_flip,
     speaker_interval,
+    summarise,
 )
 
 
@@ -108,3 +110,11 @@ def test_means_are_said_with_their_interval():
     assert mean_words(values) == f"0.650 ({low:.3f} to {high:.3f})"
     assert mean_words([0.5, 0.7]) == "0.600 (too few speakers for an interval)"
     assert mean_words([np.nan]) == "not shown"
+
+
+def test_an_interval_of_correlations_ends_at_one():
+    speakers = ["a", "b", "c", "d"]
+    scores = pd.DataFrame({"model": "m", "layer": "0", "speaker": speakers, "r": [0.1, 0.98, 0.99, 0.985]})
+    assert speaker_interval(scores["r"])[0] < -1
+    row = summarise(scores).iloc[0]
+    assert -1 <= row["low"] < row["mean"] < row["high"] <= 1
