@@ -145,8 +145,9 @@ def sign_flip(differences: npt.ArrayLike, *, draws: int = 10_000, seed: int = 0)
     """Return p of every cell, corrected for all of them together: the max-:math:`|t|` sign-flip permutation test.
 
     Under the null a speaker's difference is as likely to have the other sign. In every permutation the signs of
-    whole speakers are flipped and the largest :math:`|t|` over all cells is kept; a cell's p is the share of permutations
-    whose largest :math:`|t|` reaches its own (Westfall and Young 1993; one cell: the plain sign-flip test).
+    whole speakers are flipped and the largest :math:`|t|` over all cells is kept; a cell's p is the share of
+    permutations whose largest :math:`|t|` reaches its own (Westfall and Young 1993; one cell: the plain sign-flip
+    test).
 
     Parameters
     ----------
