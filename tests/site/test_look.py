@@ -98,15 +98,16 @@ def movements() -> pd.DataFrame:
     return pd.read_parquet(RESULTS / f"{TABLES[0]}.parquet")
 
 
-STATE = """(() => {
+# Read right after the page has drawn a frame: what it shows then must be what is heard then.
+STATE = """new Promise(tell => requestAnimationFrame(() => {
     const place = mark => { const m = mark.transform.baseVal.consolidate().matrix; return [m.e, -m.f]; };
     const of = kind => Object.fromEntries([...document.querySelectorAll(`.look-mouth .${kind}[data-sensor]`)]
         .map(mark => [mark.dataset.sensor, place(mark)]));
-    return {shown: Number(document.getElementById("player").dataset.time), clock: articulensPlayer.sound.currentTime,
+    tell({shown: Number(document.getElementById("player").dataset.time), clock: articulensPlayer.sound.currentTime,
             paused: articulensPlayer.sound.paused, measured: of("measured"), predicted: of("predicted"),
             playhead: document.querySelector(".look-playhead").transform.baseVal.consolidate().matrix.e
-                / document.querySelector(".look-strip").clientWidth * articulensPlayer.sound.duration};
-})()"""
+                / document.querySelector(".look-strip").clientWidth * articulensPlayer.sound.duration});
+}))"""
 
 
 def expected(movements: pd.DataFrame, layer: str, seconds: float, utterance: int = 0) -> dict[str, list[float]]:
