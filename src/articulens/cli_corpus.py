@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,6 +94,10 @@ def check_command(
     from articulens.corpora.check.page import to_html
     from articulens.files import atomic_write
 
+    if html is not None and os.path.isdir(html):
+        raise ArticulensError(
+            f"{html}: this is a folder, expected the name of a page; write --html {html / 'check.html'}."
+        )
     opened = _open(corpus, rate_hz, skip_bad=True)
     report = check(opened, lag=lag, say=lambda line: typer.echo(line, err=True))
     if html is not None:
@@ -168,7 +173,7 @@ def _open(spec: str, rate_hz: float | None, *, skip_bad: bool) -> Any:
     from articulens.corpora import open_corpus
 
     folder = Path(spec)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # unlike Path.is_dir, also of names that are too long
         if not (folder / "manifest.csv").is_file():
             raise ArticulensError(
                 f"{spec}: a folder without a manifest.csv; say what it is, such as 'carstens-folder:{spec}'."

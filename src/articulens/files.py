@@ -13,6 +13,12 @@ from typing import IO
 
 from articulens.errors import ArticulensError
 
+# No permission; or the path, or a part of it, is a file, a folder, or cannot be made.
+_CANNOT_BE_WRITTEN = (
+    *(errno.EACCES, errno.EROFS, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP),
+)
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]:
@@ -41,7 +47,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]
                 f"{path}: the disk is full; free some space or choose another folder, "
                 "then run the same command again: what was finished before is kept."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in _CANNOT_BE_WRITTEN:
             raise ArticulensError(
                 f"{path}: cannot be written ({error.strerror}); choose a folder you may write to."
             ) from error

@@ -61,7 +61,9 @@ def open_corpus(spec: str | os.PathLike[str], *, rate_hz: float | None = None, s
     if opener is not None:
         return opener(path or None, rate_hz=rate_hz, skip_bad=skip_bad)
     if name not in shipped_recipes():
-        folder_hint = f" (a folder is opened as 'tabular:{text}' or 'frost:{text}')" if Path(text).is_dir() else ""
+        if os.sep in name and not os.path.exists(text):
+            raise ArticulensError(f"{text}: there is no such folder or recipe; correct the path.")
+        folder_hint = f" (a folder is opened as 'tabular:{text}' or 'frost:{text}')" if os.path.isdir(text) else ""
         raise ArticulensError(f"there is no corpus '{name}'{folder_hint}{suggest(name, known_corpora())}")
     if not path:
         raise ArticulensError(f"corpus '{name}' needs a folder; write it as '{name}:FOLDER'.")

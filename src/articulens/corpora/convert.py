@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import yaml
 
@@ -73,6 +74,8 @@ def convert(
         raise ArticulensError(f"'{suffix}' is no form of tables; choose {' or '.join(_SUFFIXES)}.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArticulensError(f"{folder}: there is something already; name a folder that is new or empty.")
+    if resolution_mm is not None and not 0 < resolution_mm < np.inf:
+        raise ArticulensError(f"positions cannot be rounded to multiples of {resolution_mm:g} mm; choose such as 0.01.")
     names = _file_names(corpus)
     written: list[Utterance] = []
     left_out = list(corpus.skipped)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from articulens.corpora.limits import inside
+from articulens.corpora.limits import MAX_TEXT_BYTES, check_file, inside
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file
 
@@ -46,6 +46,8 @@ def verify_checksums(root: str | os.PathLike[str]) -> int:
     """
     root = Path(root)
     path = root / CHECKSUMS
+    if path.exists():
+        check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

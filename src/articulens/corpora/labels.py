@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from articulens.corpora.limits import read_bytes
+from articulens.corpora.limits import MAX_BYTES, MAX_TEXT_BYTES, read_bytes
 from articulens.errors import ArticulensError, suggest
 
 Interval = tuple[float, float, str]
@@ -84,8 +84,9 @@ def read_tiers(path: str | os.PathLike[str], *, unit_s: float = 1.0) -> dict[str
         When the file is absent or not such a file, or an interval ends before it begins.
     """
     path = Path(path)
-    content = read_bytes(path)
-    if path.suffix.lower() == ".mat":
+    recording = path.suffix.lower() == ".mat"
+    content = read_bytes(path, max_bytes=MAX_BYTES if recording else MAX_TEXT_BYTES)
+    if recording:
         # Nothing else here needs the readers of positions.
         from articulens.corpora.readers import mview
 

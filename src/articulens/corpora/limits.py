@@ -16,6 +16,10 @@ MAX_BYTES = 2 << 30
 """Two gigabytes: half an hour of the largest format (AG501 text at 1250 Hz) or three hours of 96 kHz audio."""
 
 
+MAX_TEXT_BYTES = 64 << 20
+"""64 MB: what is no recording but is read as a whole, such as labels or a manifest of half a million utterances."""
+
+
 def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> int:
     """Return the size of an ordinary file that is not too large to be one recording, in bytes.
 
@@ -38,13 +42,13 @@ def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> int:
         raise ArticulensError(f"{path}: this is {what}, expected a file; correct its path.")
     if status.st_size > max_bytes:
         raise ArticulensError(
-            f"{path}: {status.st_size / 1e9:.1f} GB, expected at most {max_bytes / 1e9:.1f} GB for one recording; "
+            f"{path}: {status.st_size / 1e9:.1f} GB, expected at most {max_bytes / 1e9:.2g} GB for one such file; "
             "split the recording or leave it out."
         )
     return status.st_size
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the content of an ordinary file, see `check_file`.
 
     Raises
@@ -52,7 +56,7 @@ def read_bytes(path: Path) -> bytes:
     ArticulensError
         As `check_file`, and when the file cannot be read or is empty.
     """
-    if check_file(path) == 0:
+    if check_file(path, max_bytes=max_bytes) == 0:
         raise ArticulensError(f"{path}: the file is empty; export it again or leave this utterance out.")
     try:
         return path.read_bytes()

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from articulens.corpora.limits import MAX_TEXT_BYTES, check_file
 from articulens.corpora.schema import Utterance
 from articulens.errors import ArticulensError
 from articulens.files import atomic_write
@@ -45,6 +46,8 @@ def read_manifest(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         When the file is absent or not such a table.
     """
     path = Path(path)
+    if path.exists():
+        check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             lines = [line for line in csv.reader(stream, strict=True) if line]

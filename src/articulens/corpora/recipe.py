@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ from typing import Any
 
 import yaml
 
+from articulens.corpora.limits import MAX_TEXT_BYTES, check_file
 from articulens.corpora.readers import READERS
 from articulens.corpora.schema import AXES, SENSORS
 from articulens.errors import ArticulensError, suggest
@@ -142,8 +144,14 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
 
 def load_keys(path: Path) -> dict[str, Any]:
     """Return the keys of a YAML file as they stand, only checked to be a mapping."""
+    if path.exists():
+        check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
-        keys = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            # A few lines of them can stand for gigabytes.
+            raise ArticulensError(f"{path}: refers to itself by '*'; write out what it refers to.")
+        keys = yaml.safe_load(text)
     except OSError as error:
         raise ArticulensError(f"{path}: the recipe cannot be read ({error.strerror}); correct the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -208,7 +216,7 @@ def _check(keys: Mapping[str, Any], source: str) -> None:
             f"{source}: there is no reader '{keys['reader']}'{suggest(keys['reader'], list(READERS))}"
         )
     _check_reader(keys, fail)
-    if "rate_hz" in keys and not keys["rate_hz"] > 0:
+    if "rate_hz" in keys and not 0 < keys["rate_hz"] < math.inf:
         fail(f"key 'rate_hz' is {keys['rate_hz']!r}, expected a number above 0")
     _check_channels(keys.get("channels", {}), "channels", fail)
     for axis, letter in keys.get("axes", {}).items():

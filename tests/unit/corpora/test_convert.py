@@ -1,6 +1,7 @@
 """Conversion is exact to what it says, and the commands say what they did."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -61,6 +62,9 @@ def test_what_cannot_be_converted(tabular_root, tmp_path):
         convert(corpus, tabular_root)
     with pytest.raises(ArticulensError, match=r"'\.xlsx' is no form of tables"):
         convert(corpus, tmp_path / "new", suffix=".xlsx")
+    for resolution in (0, -1, np.nan, np.inf):
+        with pytest.raises(ArticulensError, match="cannot be rounded to multiples of"):
+            convert(corpus, tmp_path / "new", resolution_mm=resolution)
     corpus.utterances[0].positions.write_bytes(b"broken")
     with pytest.raises(ArticulensError, match=corpus.utterances[0].positions.name):
         convert(corpus, tmp_path / "one")
@@ -100,6 +104,26 @@ def test_commands(tabular_root, tmp_path):
     assert asked.exit_code == 0 and "No open download is known: ask Korin Richmond" in asked.stdout
     refused = run.invoke(app, ["corpus", "fetch", "mocha", str(tmp_path / "m")], input="n\n")
     assert isinstance(refused.exception, ArticulensError) and not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["check", "ROOT", "--html", "ROOT"], "this is a folder, expected the name of a page"),
+        (
+            ["check", "ROOT", "--no-lag", "--html", "ROOT/manifest.csv/a.html"],
+            r"manifest\.csv/a\.html: cannot be written",
+        ),
+        (["check", "ROOT", "--no-lag", "--html", "ROOT/" + 300 * "a"], r"cannot be written \(File name too long\)"),
+        (["check", "ROOT", "--rate-hz", "inf"], "'rate_hz' is inf"),
+        (["check", "ROOT/nowhere"], "there is no such folder or recipe"),
+        (["convert", "ROOT", "ROOT/manifest.csv"], "there is something already"),
+    ],
+)
+def test_what_a_command_cannot_do_is_one_sentence(tabular_root, words, says):
+    result = run.invoke(app, ["corpus", *(word.replace("ROOT", str(tabular_root)) for word in words)])
+    assert isinstance(result.exception, ArticulensError), result.exception
+    assert re.search(says, str(result.exception)) and "\n" not in str(result.exception)
 
 
 def test_check_needs_to_know_what_a_folder_is(frost_root):

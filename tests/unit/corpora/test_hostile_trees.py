@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from articulens.corpora import foreign, open_corpus, read_audio
+from articulens.corpora import foreign, open_corpus, read_audio, read_intervals
 from articulens.corpora.audio import audio_duration
 from articulens.errors import ArticulensError
 
@@ -77,6 +77,39 @@ def test_ten_gigabytes_of_silence(tmp_path):
     for read in (read_audio, audio_duration):
         with pytest.raises(ArticulensError, match=r"10\.7 GB, expected at most 2\.1 GB"):
             read(path)
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "corpus.yaml", "SHA256SUMS", "labels.lab", "labels.TextGrid"])
+def test_ten_gigabytes_of_text(tabular_root, name):
+    path = tabular_root / name
+    path.touch()
+    os.truncate(path, 10 << 30)
+    with pytest.raises(ArticulensError, match=r"10\.7 GB, expected at most 0\.067 GB"):
+        if name.startswith("labels"):
+            read_intervals(path)
+        open_corpus(f"tabular:{tabular_root}").verify()
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "recipe.yaml"])
+def test_no_pipe_is_waited_for(tabular_root, name):
+    (tabular_root / name).unlink(missing_ok=True)
+    os.mkfifo(tabular_root / name)
+    with pytest.raises(ArticulensError, match="this is no ordinary file"):
+        open_corpus(f"{tabular_root / name}" if name.endswith("yaml") else f"tabular:{tabular_root}")
+
+
+def test_a_recipe_that_stands_for_gigabytes(tmp_path):
+    lines = ["l0: &l0 {a: x}", *(f"l{i}: &l{i} {{a: *l{i - 1}, b: *l{i - 1}}}" for i in range(1, 40))]
+    (tmp_path / "a.yaml").write_text("\n".join([*lines, "speakers: *l39\n"]))
+    with pytest.raises(ArticulensError, match=r"a\.yaml: refers to itself by '\*'"):
+        open_corpus(tmp_path / "a.yaml")
+
+
+def test_a_recipe_cannot_run_code(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"name: !!python/object/apply:os.system ['touch {tmp_path / 'ran'}']\n")
+    with pytest.raises(ArticulensError, match="not valid YAML"):
+        open_corpus(tmp_path / "a.yaml")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_broken_headers_seen_in_the_wild(tmp_path):
