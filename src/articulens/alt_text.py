@@ -29,12 +29,14 @@ def of_grid(grid: pd.DataFrame, what: str, *, title: str = "") -> str:
         What the values are, and what stands above.
     """
     size = f"Heatmap of {what}, {len(grid)} by {len(grid.columns)} cells"
-    cells = grid.stack().dropna()
-    if not len(cells):
+    cells = [(value, row, column) for row, values in grid.iterrows() for column, value in values.dropna().items()]
+    if not cells:
         return joined(title, [size, "All cells are empty"])
     ends = [
-        f"{word} {number(cells[place])} at {place[0]}, {place[1]}"
-        for word, place in (("Highest", cells.idxmax()), ("lowest", cells.idxmin()))
+        f"{word} {number(float(value))} at {row}, {column}"
+        for word, (value, row, column) in zip(
+            ("Highest", "lowest"), (f(cells, key=lambda cell: float(cell[0])) for f in (max, min)), strict=True
+        )
     ]
     return joined(title, [size, "; ".join(ends)])
 
@@ -59,7 +61,7 @@ def of_lines(
         if not len(points):
             continue
         place = lambda row: f"{number(row[value])} at {row[at]}{unit}"  # noqa: E731
-        first, last, top = points.iloc[0], points.iloc[-1], points.loc[points[value].idxmax()]
+        first, last, top = points.iloc[0], points.iloc[-1], points.iloc[int(points[value].argmax())]
         if len(points) == 1:
             sentences.append(f"{line}: {number(first[value])}")
         elif many:

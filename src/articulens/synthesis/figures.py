@@ -136,9 +136,9 @@ def vowel_space(tokens: pd.DataFrame, vowels: Sequence[str]) -> PageFigure:
             axis.set(title={"m": "men", "f": "women"}[sex], xlabel="F2 (Hz)")
         axes[0].set(ylabel="F1 (Hz)", xlim=(3000, 500), ylim=(1000, 150))
     said = []
-    for (sex, vowel), own in tokens[tokens["vowel"].isin(vowels)].groupby(["sex", "vowel"]):
+    for (of, said_as), own in tokens[tokens["vowel"].isin(vowels)].groupby(["sex", "vowel"]):
         f1, f2 = own.groupby("speaker")[["f1_hz", "f2_hz"]].median().median()
-        said.append(f"{dict(m='men', f='women').get(str(sex), sex)} [{vowel}] F1 {f1:.0f}, F2 {f2:.0f} Hz")
+        said.append(f"{dict(m='men', f='women').get(str(of), of)} [{said_as}] F1 {f1:.0f}, F2 {f2:.0f} Hz")
     figure.alt = alt_text.joined(
         "Vowel charts for men and women: each speaker's median formants over the accepted range of each vowel",
         ["Median speaker: " + "; ".join(said)],

@@ -100,7 +100,7 @@ class Shapes:
         smallest = OPEN_CM2.get(name, OPEN_DEFAULT_CM2)
         state, _, _ = self._open(self.tract.clip(state), smallest)  # a closed tract has no vowel formants
         # The search is short and the space crooked: how stiffly walls are kept apart decides where it ends.
-        found = []
+        found: list[tuple[float, Floats, int, float]] = []
         for give_cm2 in _GIVES_CM2:
             try:
                 reached = self._open(self._reach(state, wanted, smallest, give_cm2), smallest)
