@@ -284,6 +284,12 @@ def main() -> None:
             traceback.print_exc()
         typer.secho(f"articulens: {error}", fg="red", err=True)
         sys.exit(2)
+    except OSError as error:  # a disk or a permission at a place where nobody thought of it
+        if _debug:
+            traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        typer.secho(f"articulens: {where}{error.strerror or error}; check the path and its permissions.", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.secho("articulens: interrupted; the same command goes on from what is finished.", err=True)
         sys.exit(130)

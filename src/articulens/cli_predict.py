@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -115,7 +116,7 @@ def _open(
     from articulens.inversion import load_inverter, train_inverter
     from articulens.inversion.model import CARD
 
-    if (Path(model) / CARD).is_file():
+    if os.path.isfile(Path(model) / CARD):
         inverter = load_inverter(model)
         if layer not in (None, inverter.layer) or hold_out is not None:
             raise ArticulensError(

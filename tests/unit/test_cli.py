@@ -97,6 +97,19 @@ def test_an_error_has_no_traceback_and_status_2():
     assert result.returncode == 2 and "Traceback" in result.stderr
 
 
+def test_what_the_disk_refuses_is_one_sentence(monkeypatch, capsys):
+    def refuse(words):
+        raise PermissionError(13, "Permission denied", "/closed/place")
+
+    monkeypatch.setattr(cli, "app", refuse)
+    monkeypatch.setattr(sys, "argv", ["articulens", "corpus", "list"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert told == "articulens: /closed/place: Permission denied; check the path and its permissions.\n"
+
+
 def test_help_does_not_load_torch():
     code = "import sys, articulens.cli; print('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

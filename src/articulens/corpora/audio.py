@@ -42,7 +42,7 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
         infinite samples.
     """
     path = Path(path)
-    if path.exists():
+    if os.path.exists(path):
         check_file(path)
     if path.suffix.lower() == ".mat":
         return _from_matlab(path)
@@ -71,7 +71,7 @@ def audio_duration(path: str | os.PathLike[str]) -> float:
         When the file is absent, unreadable, empty or visibly cut short.
     """
     path = Path(path)
-    if path.exists():
+    if os.path.exists(path):
         check_file(path)
     if path.suffix.lower() == ".mat":
         samples, rate_hz = _from_matlab(path)

@@ -139,7 +139,7 @@ def open_recipe(
     """
     root = Path(root).expanduser()
     own = root / "corpus.yaml"
-    if own.is_file() and Path(recipe.source) != own:
+    if os.path.isfile(own) and Path(recipe.source) != own:
         keys = load_keys(own)
         keys.pop("extends", None)
         recipe = recipe.change(keys, source=str(own))

@@ -72,7 +72,7 @@ def convert(
     folder = Path(folder)
     if suffix not in _SUFFIXES:
         raise ArticulensError(f"'{suffix}' is no form of tables; choose {' or '.join(_SUFFIXES)}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if os.path.exists(folder) and (not os.path.isdir(folder) or any(folder.iterdir())):
         raise ArticulensError(f"{folder}: there is something already; name a folder that is new or empty.")
     if resolution_mm is not None and not 0 < resolution_mm < np.inf:
         raise ArticulensError(f"positions cannot be rounded to multiples of {resolution_mm:g} mm; choose such as 0.01.")

@@ -46,7 +46,7 @@ def verify_checksums(root: str | os.PathLike[str]) -> int:
     """
     root = Path(root)
     path = root / CHECKSUMS
-    if path.exists():
+    if os.path.exists(path):
         check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -35,7 +35,7 @@ def find_utterances(root: Path, recipe: Recipe) -> tuple[list[Utterance], list[s
     ArticulensError
         When nothing at all can be found.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise ArticulensError(f"{root}: there is no such folder; correct the path of the corpus.")
     utterances: dict[str, Utterance] = {}
     problems: list[str] = []

@@ -46,7 +46,7 @@ def read_manifest(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         When the file is absent or not such a table.
     """
     path = Path(path)
-    if path.exists():
+    if os.path.exists(path):
         check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:

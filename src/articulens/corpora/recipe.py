@@ -144,7 +144,7 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
 
 def load_keys(path: Path) -> dict[str, Any]:
     """Return the keys of a YAML file as they stand, only checked to be a mapping."""
-    if path.exists():
+    if os.path.exists(path):
         check_file(path, max_bytes=MAX_TEXT_BYTES)
     try:
         text = path.read_text(encoding="utf-8")
