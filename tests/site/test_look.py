@@ -21,11 +21,15 @@ def scores() -> pd.DataFrame:
     return scores[scores["target"] == "measured"]
 
 
+# Where a cell stands: two cells may show the same number.
+PLACE = "cell => `${cell.parentElement.rowIndex} ${cell.cellIndex}`"
+
+
 def views(page) -> dict[str, str]:
     """Return what each linked view shows."""
     return {
         "summary": page.locator(".look-summary").inner_text(),
-        "heatmap": page.locator(".look-heatmap").inner_text() + page.locator("[aria-selected=true]").inner_text(),
+        "heatmap": page.locator(".look-heatmap").inner_text() + page.locator("[aria-selected=true]").evaluate(PLACE),
         "profile": page.locator("[data-view=profile]").inner_html(),
         "dots": page.locator("[data-view=dots]").inner_html(),
     }

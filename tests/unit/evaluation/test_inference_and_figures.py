@@ -1,5 +1,7 @@
 """Intervals over speakers, and figures that show what the table says."""
 
+from base64 import b64decode
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -100,13 +102,15 @@ def test_one_speaker_can_be_drawn():
     layer_sensor_heatmap(scores(1))
 
 
-def test_a_notebook_can_show_a_figure_that_pyplot_has_never_seen():
+def test_a_notebook_can_show_a_figure_that_pyplot_has_never_seen(monkeypatch):
     from IPython.core.formatters import DisplayFormatter
 
-    formatter = DisplayFormatter()  # as in a fresh kernel: nobody has registered figures
-    formatter.active_types = ["text/plain", "image/png"]
-    shown, _ = formatter.format(layer_profile(scores()))
-    assert shown["image/png"].startswith(b"\x89PNG") and len(shown["image/png"]) < 200_000
+    shown = {}
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.update(data, **more))
+    DisplayFormatter().format(layer_profile(scores()))  # as in a fresh kernel: nobody has registered figures
+    picture = b64decode(shown["image/png"])
+    assert picture.startswith(b"\x89PNG") and len(picture) < 200_000
+    assert shown["metadata"]["image/png"]["alt"] == layer_profile(scores()).alt
 
 
 def test_an_empty_table_is_drawn_as_such():
