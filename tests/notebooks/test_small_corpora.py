@@ -12,7 +12,7 @@ from articulens.errors import ArticulensError
 CHAPTERS = [
     "00_meet_the_corpus", "01_compare_models", "02_map_layers_and_sensors", "03_vary_training_size",
     "04_leave_one_speaker_out", "05_compare_tasks_and_conditions", "06_audit_the_protocol",
-    "07_bring_your_own_recordings", "08_weigh_the_claims",
+    "07_bring_your_own_recordings", "14_weigh_the_claims",
 ]  # fmt: skip
 FOUR = ["FIN02", "FIN03", "RUS02", "RUS03"]
 SELECTIONS = {
@@ -32,12 +32,12 @@ SAID = {
         "05": "Not shown: conditions side by side; no speaker could be left out among those of the same l1",
         "06": "Not shown: unknown speaker",
         "07": "Not shown: a probe for FIN02; it needs two other speakers",
-        "08": "Verdict: not shown. nobody could be left out",
+        "14": "Verdict: not shown. nobody could be left out",
     },
     "one language and task": {
         "01": "Not shown: languages side by side; all was said in fi",
         "05": "Not shown: tasks side by side; all recordings are of T2",
-        "08": "not scored: L2 - L1",
+        "14": "not scored: L2 - L1",
     },
     "one condition": {
         "00": "Not shown: the accent knob; Finnish was read with no two strengths of accent",
@@ -57,7 +57,7 @@ SAID = {
         "03": "Not shown: new sentences of FIN02",
         "04": "Not shown: sentence, which needs a second sentence; frame_shuffled is shown instead",
         "06": "Not shown: held-out sentences",
-        "08": "no training size was varied with sentences to test on",
+        "14": "no training size was varied with sentences to test on",
     },
 }
 

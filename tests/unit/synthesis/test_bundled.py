@@ -10,8 +10,9 @@ import soundfile
 
 from articulens.corpora import open_corpus
 from articulens.errors import ArticulensError
-from articulens.synthesis import card, resynthesise
-from articulens.synthesis.card import END, START
+from articulens.publishing import corpus_card
+from articulens.publishing.corpus_card import END, START
+from articulens.synthesis import resynthesise
 from articulens.synthesis.checks import contacts, formant_table, lag, lpc_formants, speeds, vowel_formants
 from articulens.synthesis.contrasts import contrasts
 from articulens.synthesis.figures import (
@@ -111,7 +112,7 @@ def test_speeds_are_those_of_people(corpus):
 def test_the_card_says_what_is_measured(corpus):
     text = (ROOT / "CARD.md").read_text("utf-8")
     text = text[text.index(START) : text.index(END)]
-    for part in (*card._contacts(corpus), *card._vowels(corpus)):
+    for part in (*corpus_card._contacts(corpus), *corpus_card._vowels(corpus)):
         assert part in text
 
 

@@ -14,9 +14,9 @@
 # %% [markdown]
 # # Weigh the claims
 #
-# Five claims of {cite}`bilingual2026`, each with the rule by which it is judged. Everything here is computed from the
-# tables that the chapters before this one left; nothing is typed. The rules are part of the code: those of E1 and E4 were
-# made stricter and clearer after first runs, so none of this is a registered test.
+# Five claims of {cite}`bilingual2026`, each with the rule by which it is judged, and below them what the later chapters made
+# of theirs. Everything here is computed from the tables that the chapters before this one left; nothing is typed. The rules
+# are part of the code: those of E1 and E4 were made stricter and clearer after first runs, so none of this is a registered test.
 #
 # Intervals are over speakers. Every small model was trained **once**, so a difference between two models can be the luck of a
 # training run, which no interval here contains. A claim about what *training data* do can therefore hold for these models at
@@ -47,6 +47,7 @@ from articulens.evaluation.comparison import at_chosen_layer, compare, equivalen
 from articulens.evaluation.inference import interval_words, mean_words, paired_difference, per_speaker
 from articulens.evaluation.learning import seconds_needed
 from articulens.evaluation.scores import read_scores
+from articulens.evaluation.verdicts import Verdicts, read_verdicts
 from articulens.figures import layer_profile
 from articulens.publishing import record
 
@@ -61,12 +62,8 @@ corpora = {number: ", ".join(table["corpus"].unique()) for number, table in tabl
 if len(set(corpora.values())) > 1:
     told = "; ".join(f"chapter {number}: {name}" for number, name in corpora.items())
     print(f"The tables are of different corpora, so the verdicts do not go together ({told}).")
-verdicts = {}
-
-
-def judge(number: str, claim: str, rule: str, verdict: str, because: str) -> None:
-    verdicts[number] = {"claim": claim, "rule": rule, "verdict": verdict, "because": because}
-    print(f"{claim}\n  Rule: {rule}\n  Verdict: {verdict}. {because}")
+verdicts = Verdicts()
+judge = verdicts.judge
 
 
 # %% [markdown]
@@ -271,15 +268,31 @@ pd.DataFrame(rows).T.rename(columns={"same": "ours, same protocol", "honest": "o
 # ## All five
 
 # %%
-for number, row in verdicts.items():
-    glue(f"{number}_claim", row["claim"], display=False)
-    glue(f"{number}_verdict", row["verdict"], display=False)
-    glue(f"{number}_because", row["because"], display=False)
+for row in verdicts.table().itertuples():
+    glue(f"{row.number}_claim", row.claim, display=False)
+    glue(f"{row.number}_verdict", row.verdict, display=False)
+    glue(f"{row.number}_because", row.because, display=False)
 unknown = {"quantity": "not run", "published": "", "same": "not run", "honest": "not run"}
 for number in ("E1", "E3", "E4", "E5"):
     for column, words in rows.get(number, unknown).items():
         glue(f"{number}_{column}", words or "not run", display=False)
-pd.DataFrame(verdicts).T[["claim", "verdict"]]
+verdicts.table().set_index("number")[["claim", "verdict"]]
+
+# %% [markdown]
+# ## What the later chapters found
+#
+# Claims across models, on use, and on speech–text models. Each chapter states its rules and judges by them; this only gathers.
+
+# %%
+chapters = ["08_verdicts", "09_verdicts", "10_verdicts", "11_verdicts", "12_verdicts", "13_verdicts"]
+left = [Path(results) / f"{chapter}.parquet" for chapter in chapters]
+record(files=left)
+later = read_verdicts(left)
+print(f"{len(later)} claims" if len(later) else "Not shown: claims of later chapters; none has run.")
+pd.set_option("display.max_colwidth", None)
+later = later.set_index("number")
+glue("later", later[["claim", "verdict", "because"]], display=False)
+later[["claim", "rule", "verdict", "because"]]
 
 # %% [markdown]
 # ## The figure of the front page

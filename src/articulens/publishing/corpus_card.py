@@ -1,8 +1,8 @@
 """The measured part of the bundled corpus's card: every number in it is computed here and written between two marks.
 
-``python -m articulens.synthesis.card bundled --real REAL --encoder FOLDER`` measures the corpus `bundled`, the speeds
-of people in the corpus ``REAL``, and how well probes read the positions from log-mel frames and from an encoder; it
-rewrites that part of ``CARD.md`` in the corpus's folder.
+``python -m articulens.publishing.corpus_card bundled --real REAL --encoder FOLDER`` measures the corpus `bundled`, the
+speeds of people in the corpus ``REAL``, and how well probes read the positions from log-mel frames and from an encoder;
+it rewrites that part of ``CARD.md`` in the corpus's folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from articulens.synthesis import checks
 from articulens.synthesis.contrasts import contrasts
 from articulens.targets import TargetOptions
 
-START, END = "<!-- measured: python -m articulens.synthesis.card -->", "<!-- end of what was measured -->"
+START, END = "<!-- measured: python -m articulens.publishing.corpus_card -->", "<!-- end of what was measured -->"
 PENALTIES = tuple(float(alpha) for alpha in np.logspace(0, 5, 6))
 
 
