@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from articulens.encoders.base import Encoder, FrameClock, States
 from articulens.encoders.catalog import MODELS, Model, find_model, to_frame
@@ -26,6 +27,7 @@ def open_encoder(
     layers: Sequence[str] | None = None,
     max_seconds: float = 60.0,
     batch_seconds: float | None = None,
+    own_clock: bool = False,
 ) -> Encoder:
     """Open an encoder by name.
 
@@ -34,8 +36,11 @@ def open_encoder(
     name : str
         ``"logmel"``, ``"mfcc"``, either with context (``"logmel+6"``: 6 frames to each side); a short name of
         the model table (``"tiny-multi"``, ``"xls-r-300m"``); a Hugging Face id
-        (``"facebook/hubert-large-ll60k"``); a local folder that transformers can read. Any model followed by
-        ``"@random"``: its architecture with random weights.
+        (``"facebook/hubert-large-ll60k"``); a local folder that transformers can read. Speaker models
+        (ECAPA-TDNN, extra ``[speaker]``): a short name, a Hugging Face id of SpeechBrain's layout with "ecapa" in it
+        (``"speechbrain/spkrec-ecapa-voxceleb"``), or a local folder of SpeechBrain, of 3D-Speaker
+        (``pretrained_rdino.pth``) or of this project. Any model followed by ``"@random"``: its architecture with
+        random weights.
     device : {"auto", "cpu", "cuda", "cuda:0", ...}
         ``"auto"`` takes a GPU where there is one.
     dtype : {"fp32", "tf32", "bf16", "fp16"}
@@ -45,12 +50,16 @@ def open_encoder(
     revision : str, optional
         Commit, tag or branch of a Hugging Face id; by default the one pinned in the model table.
     layers : sequence of str, optional
-        Layers to keep (``"0"``, ``"1"``, ..., ``"final"``); all by default.
+        Layers to keep (``"0"``, ``"1"``, ..., ``"final"``; of speaker models ``"0"``, ..., ``"mfa"``,
+        ``"embedding"``); all by default.
     max_seconds : float
         Recordings longer than this are cut into overlapping pieces; models with a group norm, which need the
-        whole recording, refuse them. Whisper never reads more than 30 s at once.
+        whole recording, and speaker models refuse them. Whisper never reads more than 30 s at once.
     batch_seconds : float, optional
         Audio in one padded batch of `Encoder.encode_batch`, seconds; by default 320 on a GPU, 20 on a CPU.
+    own_clock : bool
+        Leave the frames of a speaker model at its own 10 ms, instead of taking them to the centres that all other
+        encoders share (50 a second).
 
     Returns
     -------
@@ -79,20 +88,23 @@ def open_encoder(
             f"{name} is an architecture without trained weights, expected '{name}{RANDOM}'; ask for that, or "
             "for a trained model of `articulens models`."
         )
-    from articulens.encoders.hub import load
+    from articulens.encoders import hub, speaker
 
-    return load(
-        base,
-        model,
-        random=random,
-        seed=seed,
-        revision=revision,
-        device=device,
-        dtype=dtype,
-        layers=layers,
-        max_seconds=max_seconds,
-        batch_seconds=batch_seconds,
-    )
+    options: dict[str, Any] = {
+        "random": random,
+        "seed": seed,
+        "revision": revision,
+        "device": device,
+        "dtype": dtype,
+        "layers": layers,
+        "max_seconds": max_seconds,
+        "batch_seconds": batch_seconds,
+    }
+    if speaker.is_speaker(base, model):
+        return speaker.load(base, model, own_clock=own_clock, **options)
+    if own_clock:
+        raise ArticulensError(f"own_clock is for speaker models, and {name} has 50 frames a second; leave it out.")
+    return hub.load(base, model, **options)
 
 
 def _device(device: str, dtype: str) -> str:

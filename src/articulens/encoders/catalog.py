@@ -49,6 +49,14 @@ TINY_STABLE: dict[str, Any] = TINY_POST_NORM | {
     "do_stable_layer_norm": True,
 }
 
+#: SpeechBrain's ECAPA-TDNN for VoxCeleb, 20.8 M parameters.
+ECAPA: dict[str, Any] = {
+    "model_type": "ecapa-tdnn",
+    "input_size": 80,
+    "channels": [1024, 1024, 1024, 1024, 3072],
+    "attention_channels": 128,
+    "lin_neurons": 192,
+}
 
 MODELS: tuple[Model, ...] = (
     Model(
@@ -156,6 +164,21 @@ MODELS: tuple[Model, ...] = (
         do_normalize=True,
         architecture=LARGE_STABLE,
     ),
+    Model(
+        name="ecapa-voxceleb",
+        label="ECAPA",
+        hub_id="speechbrain/spkrec-ecapa-voxceleb",
+        revision="0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",  # as pinned by several public projects
+        licence="Apache-2.0",
+        base_model=None,
+        languages="mostly English (VoxCeleb 1 and 2)",
+        hours=2_800,
+        finnish="unknown",
+        russian="unknown",
+        fine_tuned="supervised: 7,205 speakers, additive angular margin",
+        do_normalize=False,
+        architecture=ECAPA,
+    ),
     *(
         Model(
             name=name,
@@ -192,8 +215,8 @@ def to_frame() -> pd.DataFrame:
         {column: getattr(model, column) for column in columns}
         | {
             "norm": model.norm,
-            "blocks": model.architecture["num_hidden_layers"],
-            "width": model.architecture["hidden_size"],
+            "blocks": model.size[0],
+            "width": model.size[1],
         }
         for model in MODELS
     ]

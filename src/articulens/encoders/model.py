@@ -51,7 +51,16 @@ class Model:
     sha256: str | None = None
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Blocks, and their width."""
+        if self.architecture["model_type"] == "ecapa-tdnn":
+            return len(self.architecture["channels"]) - 2, int(self.architecture["channels"][0])
+        return self.architecture["num_hidden_layers"], self.architecture["hidden_size"]
+
+    @property
     def norm(self) -> str:
-        """``"group / post-norm"`` or ``"layer / pre-norm"``: front end / blocks."""
+        """``"group / post-norm"`` or ``"layer / pre-norm"``: front end / blocks; ``"batch"`` for ECAPA-TDNN."""
+        if self.architecture["model_type"] == "ecapa-tdnn":
+            return "batch"
         stable = self.architecture["do_stable_layer_norm"]
         return f"{self.architecture['feat_extract_norm']} / {'pre' if stable else 'post'}-norm"

@@ -114,7 +114,7 @@ def read_manifest(folder: str | Path) -> list[Spoken]:
 
 def _espeak(folder: Path, voices: int) -> Iterator[Spoken]:
     program = shutil.which("espeak-ng")
-    if program is None:
+    if voices and program is None:
         raise ArticulensError(
             "the program espeak-ng was not found, expected it on the PATH; install it (Debian: apt-get install "
             "espeak-ng). It is needed for training only."
@@ -127,7 +127,7 @@ def _espeak(folder: Path, voices: int) -> Iterator[Spoken]:
                     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
                         voice = ["-v", f"{language}+{variant}", "-s", str(speed), "-p", str(pitch)]
                         plain = text.replace("\u0301", "")
-                        subprocess.run([program, *voice, "-w", wav.name, plain], check=True, capture_output=True)
+                        subprocess.run([str(program), *voice, "-w", wav.name, plain], check=True, capture_output=True)
                         samples, rate = soundfile.read(wav.name, dtype="float32")
                     _write(folder / file, resample(torch.from_numpy(samples), rate, RATE_HZ).numpy())
                 yield Spoken(file, "espeak", language, f"{language}+{variant}", text)
@@ -137,9 +137,11 @@ def _synthetic(folder: Path, speakers: int, sentences: int, say: Callable[[str],
     from articulens.synthesis import Prompt, draw_speaker
     from articulens.synthesis.render import SpeechProducer, find_voice
 
+    # Finns and Russians of the cohort by turns; enough are drawn, since at least every third is of either group.
+    cohort = [draw_speaker(index, SEED) for index in range(2 * speakers + 11)]
+    groups = [[speaker for speaker in cohort if speaker.l1 == language] for language in SYNTHETIC]
     for number in range(speakers):
-        # The first 18 of a cohort are Finnish, then Russian: take from both ends of them by turns.
-        speaker = draw_speaker(number // 2 + (11 if number % 2 else 0), SEED)
+        speaker = groups[number % 2][number // 2]
         language = speaker.l1
         pool = texts(language)
         name = f"T{number + 1:02d}"

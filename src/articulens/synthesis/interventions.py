@@ -39,6 +39,7 @@ _GRAMMAR = re.compile(r"^\s*([A-Za-z]+)(?:\.([xyzXYZ]))?\s*([+\-=@*])\s*([+-]?\d
 _MM = 0.1  # cm
 # Largest parameter movement per requested movement, along and across the axis: in contact the sensor is deaf.
 _ALONG, _ACROSS = 3.0, 0.7
+_REACH = 0.25  # share of a move that the typical phone must reach, or the mouth cannot do it
 _PROBE = {"JA": 0.5, "JX": 0.05}  # steps for derivatives; cm unless JA
 
 
@@ -74,7 +75,13 @@ class Intervention:
         )
 
     def on_targets(self, segments: list[Segment], targets: Floats, shapes: Shapes, sensors: SensorModel) -> Floats:
-        """Return `targets` (segments, 19) changed; a delay leaves them as they are."""
+        """Return `targets` (segments, 19) changed; a delay leaves them as they are.
+
+        Raises
+        ------
+        ArticulensError
+            When this mouth cannot do a move: the typical phone reaches less than a quarter of it.
+        """
         targets = targets.copy()
         spoken = np.array([segment.kind != "P" for segment in segments])
         columns = np.array([P[name] for name in self.parameters])
@@ -86,9 +93,21 @@ class Intervention:
             held = self._shift(shapes.vowels[REST], sensors) if self.value else shapes.vowels[REST]
             targets[np.ix_(spoken, columns)] = held[columns]
         elif self.kind == "move":
+            before = targets[spoken]
             for k in np.flatnonzero(spoken):
                 targets[k] = self._shift(targets[k], sensors)
+            self._check_reach(before, shapes.tract.clip(targets[spoken]), sensors)
         return shapes.tract.clip(targets)
+
+    def _check_reach(self, before: Floats, after: Floats, sensors: SensorModel) -> None:
+        """Raise unless the typical phone's target moved a good part of the way."""
+        row = CHANNELS.index(f"{self.sensor}.{self.axis}")
+        reached = float(np.median(sensors.positions(after)[:, row] - sensors.positions(before)[:, row]))
+        if self.value and reached / self.value < _REACH:
+            raise ArticulensError(
+                f"intervention {self}: this anatomy lets {self.sensor} move {reached:+.1f} mm where {self.value:+g} mm "
+                "were asked for; choose the other direction, a smaller value or another articulator."
+            )
 
     def delays_ms(self) -> dict[str, float]:
         """Return the delay per tract parameter (empty unless the kind is ``delay``)."""
@@ -109,7 +128,8 @@ class Intervention:
                 trial = moved.copy()
                 trial[P[name]] += step
                 slope[:, column] = (sensors.positions(trial[None])[0, rows] - at) / step
-            damping = 1e-3 * np.eye(2) * np.trace(slope.T @ slope)
+            # Where the sensor does not follow its parameters at all (in full contact), nothing is to be solved.
+            damping = (1e-3 * np.trace(slope.T @ slope) + 1e-9) * np.eye(2)
             delta = np.linalg.solve(slope.T @ slope + damping, slope.T @ (goal - at))
             for column, name in enumerate(names):
                 gain = _ALONG if self.axis in (None, "xz"[column]) else _ACROSS

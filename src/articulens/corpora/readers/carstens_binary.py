@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -204,14 +204,11 @@ def _positions(
     taken = np.array([7 * (socket - 1) + field for socket in sensors.values() for field in fields])
     residual = np.array([7 * (socket - 1) + rms_field for socket in sensors.values()])
     positions = np.empty((frames, len(taken)))
-    step = max(1, _BLOCK // (4 * width))
-    block = np.empty((min(step, frames), width), dtype="<f4")
     flipped = [i for i, (sign, _) in enumerate(axes.values()) if sign < 0]
     gate = {"max_abs_mm": max_abs_mm, "max_rms": max_rms}
+    first = 0
     with np.errstate(invalid="ignore"):
-        for first in range(0, frames, step):
-            part = block[: min(step, frames - first)]
-            _fill(stream, part)
+        for part in _blocks(stream, frames, width):
             values = part.take(taken, axis=1)
             rms = part[:, residual]
             here = positions[first : first + len(part)]
@@ -221,7 +218,17 @@ def _positions(
             if not all_plausible(values, rms, **gate):
                 sensorwise = values.reshape(len(part), len(sensors), len(fields))
                 here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
+            first += len(part)
     return positions
+
+
+def _blocks(stream: BinaryIO, frames: int, width: int) -> Iterator[NDArray[np.float32]]:
+    """Yield (frames, width) piece by piece, each in the place of the one before."""
+    block = np.empty((min(max(1, _BLOCK // (4 * width)), frames), width), dtype="<f4")
+    for first in range(0, frames, len(block)):
+        part = block[: frames - first]
+        _fill(stream, part)
+        yield part
 
 
 def _fill(stream: BinaryIO, block: NDArray[np.float32]) -> None:

@@ -12,9 +12,9 @@ def all_plausible(positions: NDArray, rms: NDArray, *, max_abs_mm: float, max_rm
     False only means that one has to look: a coordinate of exactly zero is still a position where the others are not.
     Parameters are those of `implausible`.
     """
-    size = np.abs(positions)
     # The extremes of anything and NaN are NaN, and a comparison with NaN is false.
-    return bool(size.min() > 0 and size.max() <= max_abs_mm and rms.max() <= max_rms)
+    near = positions.max() <= max_abs_mm and positions.min() >= -max_abs_mm and rms.max() <= max_rms
+    return bool(near and positions.all())
 
 
 def implausible(positions: NDArray, rms: NDArray | None, *, max_abs_mm: float, max_rms: float) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from articulens.errors import ArticulensError
@@ -33,15 +34,16 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     ArticulensError
         When another width fits five times better.
     """
-    sample = np.nan_to_num(values[: max(2048, 4 * width)].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-
-    def roughness(step: int) -> float:
-        # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
-        return float(np.minimum(np.abs(sample[step:] - sample[:-step]), 10).mean())
-
-    fitting = {step: roughness(step) for step in {*others, width} if 0 < step <= len(sample) // 4}
-    if width not in fitting:
+    sample = values[: max(2048, 4 * width)].astype(np.float32)
+    sample[~np.isfinite(sample)] = 0.0
+    widths = [step for step in sorted({*others, width}) if 0 < step <= len(sample) // 4]
+    if width not in widths:
         return
+    length = len(sample) - widths[-1]
+    jumps = sliding_window_view(sample, length)[widths] - sample[:length]
+    # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
+    roughness = np.minimum(np.abs(jumps, out=jumps), 10, out=jumps).mean(axis=1)
+    fitting = dict(zip(widths, roughness.tolist(), strict=True))
     best = min(fitting, key=lambda step: (fitting[step], step))
     if fitting[width] > 5 * fitting[best] + 1e-3:
         raise ArticulensError(
