@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from articulens.errors import ArticulensError
@@ -36,14 +35,15 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     """
     sample = values[: max(2048, 4 * width)].astype(np.float32)
     sample[~np.isfinite(sample)] = 0.0
-    widths = [step for step in sorted({*others, width}) if 0 < step <= len(sample) // 4]
-    if width not in widths:
+
+    def roughness(step: int) -> float:
+        # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
+        jumps = sample[step:] - sample[:-step]
+        return float(np.add.reduce(np.minimum(np.abs(jumps, out=jumps), 10, out=jumps))) / len(jumps)
+
+    fitting = {step: roughness(step) for step in {*others, width} if 0 < step <= len(sample) // 4}
+    if width not in fitting:
         return
-    length = len(sample) - widths[-1]
-    jumps = sliding_window_view(sample, length)[widths] - sample[:length]
-    # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
-    roughness = np.minimum(np.abs(jumps, out=jumps), 10, out=jumps).mean(axis=1)
-    fitting = dict(zip(widths, roughness.tolist(), strict=True))
     best = min(fitting, key=lambda step: (fitting[step], step))
     if fitting[width] > 5 * fitting[best] + 1e-3:
         raise ArticulensError(
