@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-WIDTH = 6.4
+#: Inches. Narrow, so that the letters are still read where a figure is as wide as a phone.
+WIDTH = 5.6
 #: Colour-blind safe (Okabe and Ito), each with a marker and a line of its own.
 STYLES = [
     ("#0072B2", "o", "-"), ("#D55E00", "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"),

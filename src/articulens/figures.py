@@ -90,10 +90,10 @@ def layer_profile(
             title=title,
         )
         # Many lines leave no room for their names among them.
-        beside: dict[str, Any] = (
-            {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if summary[compare].nunique() > 4 else {}
-        )
-        axes.legend(frameon=False, fontsize=8, **beside)
+        if summary[compare].nunique() > 4:
+            figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+        else:
+            axes.legend(frameon=False, fontsize=8)
     what = f"Mean {'r' if value == 'r' else 'RMSE in mm'} over channels by layer, a line for each {compare}"
     figure.alt = alt_text.of_lines(_at_layer(summary), name=compare, at="layer", what=what, title=title)
     return figure
