@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import regex
 
 from articulens.corpora.integrity import list_files
 from articulens.corpora.limits import inside
@@ -70,10 +71,10 @@ def _manifest_rows(root: Path, recipe: Recipe) -> Iterator[tuple[str, dict[str, 
 
 def _pattern_rows(root: Path, recipe: Recipe) -> Iterator[tuple[str, dict[str, Any] | ArticulensError]]:
     names = list_files(root)
-    partners = {key: _by_groups(recipe[key], names, recipe["positions"]) for key in _FILES if key in recipe.keys}
+    partners = {key: _by_groups(recipe[key], names, recipe) for key in _FILES if key in recipe.keys}
     shared, audio = partners["audio"]
     for name in names:
-        match = re.fullmatch(recipe["positions"], name)
+        match = _fullmatch(recipe["positions"], name, recipe)
         if match is None:
             continue
         fields = {key: value for key, value in match.groupdict().items() if value is not None}
@@ -99,16 +100,27 @@ def _pattern_rows(root: Path, recipe: Recipe) -> Iterator[tuple[str, dict[str, A
 
 
 def _by_groups(
-    pattern: str, names: list[str], positions: str
+    pattern: str, names: list[str], recipe: Recipe
 ) -> tuple[list[str], defaultdict[tuple[str | None, ...], list[str]]]:
     """Return the groups a pattern shares with that of the positions, and the paths by their values."""
-    compiled = re.compile(pattern)
-    shared = [group for group in compiled.groupindex if group in re.compile(positions).groupindex]
+    groups = regex.compile(recipe["positions"]).groupindex
+    shared = [group for group in regex.compile(pattern).groupindex if group in groups]
     found: defaultdict[tuple[str | None, ...], list[str]] = defaultdict(list)
     for name in names:
-        if match := compiled.fullmatch(name):
+        if match := _fullmatch(pattern, name, recipe):
             found[tuple(match[group] for group in shared)].append(name)
     return shared, found
+
+
+def _fullmatch(pattern: str, name: str, recipe: Recipe) -> regex.Match[str] | None:
+    """Match a whole name; a pattern from somebody else's recipe may take for ever, and is given a second."""
+    try:
+        return regex.fullmatch(pattern, name, timeout=1.0)
+    except TimeoutError as error:
+        raise ArticulensError(
+            f"{recipe.source}: the pattern {pattern} takes longer than a second on '{name}', as repetitions of "
+            "repetitions do; write it without them."
+        ) from error
 
 
 def _utterance(root: Path, recipe: Recipe, row: dict[str, Any], where: str) -> Utterance:
@@ -116,7 +128,7 @@ def _utterance(root: Path, recipe: Recipe, row: dict[str, Any], where: str) -> U
     for field, pattern in recipe.get("names", {}).items():
         if field not in fields:
             continue
-        match = re.fullmatch(pattern, str(fields[field]))
+        match = _fullmatch(pattern, str(fields[field]), recipe)
         if match is None and "manifest" in recipe.keys:
             continue  # a manifest says itself what names would
         if match is None:

@@ -37,6 +37,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import regex
 import yaml
 
 from articulens.corpora.limits import MAX_TEXT_BYTES, check_file
@@ -279,9 +280,9 @@ def _check_channels(channels: Any, key: str, fail: Any) -> None:
             fail(f"'{key}' gives {sensor} the socket {source!r}, expected a number or a name")
 
 
-def _pattern(pattern: Any, key: str, fail: Any) -> re.Pattern[str]:
+def _pattern(pattern: Any, key: str, fail: Any) -> regex.Pattern[str]:
     try:
-        return re.compile(pattern)
-    except (re.error, TypeError) as error:
+        return regex.compile(pattern)
+    except (regex.error, TypeError) as error:
         fail(f"'{key}' is not a regular expression ({error})")
         raise AssertionError from error  # fail always raises

@@ -108,6 +108,15 @@ def test_manifest_instead_of_a_grammar(frost_root, tmp_path):
     assert utterance.meta["sex"] == "m"
 
 
+def test_a_pattern_that_never_ends_is_given_up(frost_root, tmp_path):
+    keys = {"extends": "frost", "positions": r"(?P<stem>(\w|\w)+)"}
+    (frost_root / ("a" * 40)).mkdir()
+    (frost_root / ("a" * 40) / "b.pos").write_bytes(b"")
+    own = write_recipe(tmp_path / "mine.yaml", keys)
+    with pytest.raises(ArticulensError, match=r"mine\.yaml: the pattern .* takes longer than a second on 'aaaa"):
+        open_corpus(f"{own}:{frost_root}")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
