@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.articulens-setup
 NOTEBOOKS := $(wildcard notebooks/*.py notebooks/*/*.py)
 SOLUTIONS := $(wildcard notebooks/exercises/sol_*.py)
-EXTRAS := book,synth,test,dev
+EXTRAS := book,synth,speaker,test,dev
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -76,6 +76,8 @@ def open_encoder(
     if dtype not in DTYPES:
         raise ArticulensError(f"precision '{dtype}' is unknown{suggest(dtype, DTYPES)}")
     device = _device(device, dtype)
+    if own_clock and is_acoustic(name):
+        raise ArticulensError(f"own_clock is for speaker models, and {name} has 50 frames a second; leave it out.")
     if is_acoustic(name):
         return AcousticEncoder(name, device=device, layers=layers)
 

@@ -1,7 +1,8 @@
 """The small encoders that come with the repository, in ``data/models``; `articulens.pretraining` trains them.
 
 The family mirrors the paper's: a monolingual model, a multilingual one that heard both languages, one that heard
-neither, two fine-tuned ones with their base, and one that learned without any teacher.
+neither, two fine-tuned ones with their base, and one that learned without any teacher. Two speaker models stand
+beside them: one that learned voices from labels, one without.
 """
 
 from __future__ import annotations
@@ -35,6 +36,19 @@ SMALL: dict[str, Any] = {
     "mask_time_prob": 0.0,
 }
 
+#: ECAPA-TDNN with 0.3 M parameters, all of its layers of one width.
+SMALL_ECAPA: dict[str, Any] = {
+    "model_type": "ecapa-tdnn",
+    "input_size": 80,
+    "channels": [128, 128, 128, 128, 128],
+    "kernel_sizes": [5, 3, 3, 3, 1],
+    "dilations": [1, 2, 3, 4, 1],
+    "attention_channels": 64,
+    "se_channels": 64,
+    "res2net_scale": 4,
+    "lin_neurons": 128,
+}
+
 
 def _small(
     name: str,
@@ -46,7 +60,8 @@ def _small(
     fine_tuned: str = "",
     base: str | None = None,
     distilled: bool = False,
-    **architecture: Any,
+    architecture: dict[str, Any] = SMALL,
+    **changes: Any,
 ) -> Model:
     return Model(
         name=name,
@@ -60,8 +75,8 @@ def _small(
         finnish="yes" if "fi" in heard.split() else "no",
         russian="yes" if "ru" in heard.split() else "no",
         fine_tuned=fine_tuned,
-        do_normalize=True,
-        architecture=SMALL | architecture,
+        do_normalize=architecture is SMALL,
+        architecture=architecture | changes,
         sha256=sha256,
     )
 
@@ -118,6 +133,23 @@ BUNDLED: tuple[Model, ...] = (
         "en",
         "8f2feb46ad03bb7f91b8027b3d0ac1d52ded4a81703e4630801e4421c57b02cb",
         mask_time_prob=0.05,
+    ),
+    _small(
+        "tiny-ecapa",
+        "English (LibriSpeech); synthetic German, Spanish, Finnish, French, Italian, Russian, Swedish, Turkish",
+        1.99,
+        "en de es fi fr it ru sv tr",
+        "795af6a3af7c1040ba9b9449b799162d581372bf5e27dc4cc6714d8b66fd3cea",
+        fine_tuned="supervised: who speaks",
+        architecture=SMALL_ECAPA,
+    ),
+    _small(
+        "tiny-ecapa-dino",
+        "English (LibriSpeech); synthetic German, Spanish, Finnish, French, Italian, Russian, Swedish, Turkish",
+        1.99,
+        "en de es fi fr it ru sv tr",
+        "7432d732115c3441f241aaecd81a8508e65728aa91e39baadb7e1ca5b7f3a0cd",
+        architecture=SMALL_ECAPA,
     ),
 )
 

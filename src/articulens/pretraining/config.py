@@ -12,7 +12,7 @@ import yaml
 
 from articulens.errors import ArticulensError, suggest
 
-OBJECTIVES = ("distillation", "masked", "ctc")
+OBJECTIVES = ("distillation", "masked", "ctc", "speaker", "dino")
 SOURCES = ("human", "synthetic", "espeak")
 
 
@@ -43,7 +43,7 @@ class Stage:
     ----------
     objective
         ``"distillation"`` (regress states of the teacher), ``"masked"`` (predict clusters of masked frames), ``"ctc"``
-        (predict phones).
+        (predict phones), ``"speaker"`` (tell the voice), ``"dino"`` (two excerpts of a voice mean the same).
     steps, batch, seconds
         Updates, excerpts in each, and their length in s (of CTC: the longest utterance that is used).
     learning_rate
@@ -63,6 +63,14 @@ class Stage:
     tilt
         Each excerpt is filtered by 1 - *a* z⁻¹, *a* drawn between plus and minus this (0 to 0.9): the spectra of other
         voices, microphones and synthesisers. The teacher heard the plain sound.
+    noise
+        Speaker and DINO: white noise is added to each excerpt, at most at this share of the recording's level.
+    speeds
+        Speaker and DINO: each speaker at each of these speeds is a voice of its own.
+    margin, scale
+        Speaker: additive angular margin in radians, and the scale of cosines.
+    prototypes, temperature, teacher_temperature, momentum
+        DINO: how many prototypes; temperatures of student and teacher; share of the teacher that a step leaves.
     """
 
     objective: str
@@ -78,6 +86,14 @@ class Stage:
     unmasked: float = 0.0
     frozen_front_end: bool = False
     tilt: float = 0.0
+    noise: float = 0.0
+    speeds: tuple[float, ...] = (1.0,)
+    margin: float = 0.2
+    scale: float = 30.0
+    prototypes: int = 256
+    temperature: float = 0.1
+    teacher_temperature: float = 0.04
+    momentum: float = 0.99
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,7 @@ class TrainingConfig:
     summary
         One sentence for the card.
     architecture
-        Configuration of transformers, with ``model_type``.
+        Configuration of transformers with its ``model_type``, or of an ``ecapa-tdnn`` (`EcapaConfig`).
     speech, stages
         What is heard, and the objectives one after the other.
     base
@@ -166,7 +182,7 @@ def parse_config(values: Any, place: str) -> TrainingConfig:
         **made
         | {
             "speech": tuple(Source(**s | {"languages": tuple(s["languages"])}) for s in speech),
-            "stages": tuple(Stage(**s) for s in stages),
+            "stages": tuple(Stage(**s | {"speeds": tuple(s.get("speeds", (1.0,)))}) for s in stages),
         }
     )
     problem = _problem(config)
@@ -204,6 +220,11 @@ def _problem(config: TrainingConfig) -> str | None:
             return "steps, batch and log_every must be at least 1, seconds at least 0.5 and learning_rate above 0"
         if not 0 <= stage.tilt <= 0.9:
             return f"tilt is {stage.tilt}, expected 0 to 0.9"
+        kind = config.architecture.get("model_type")
+        if (stage.objective in ("speaker", "dino")) != (kind == "ecapa-tdnn"):
+            return f"objective '{stage.objective}' with '{kind}', expected speaker or dino with ecapa-tdnn only"
+        if not stage.speeds or min(stage.speeds) <= 0 or stage.noise < 0:
+            return "speeds must be above 0 and noise at least 0"
         if stage.objective == "distillation" and not stage.match:
             return "distillation needs 'match', such as {'3': '2'}: layer of the student to layer of the teacher"
     return None

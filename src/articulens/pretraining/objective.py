@@ -24,10 +24,13 @@ class Objective(ABC):
         What predicts from the states; kept in the model's second file, under the names of `heads`.
     about
         What the heads predict (JSON values).
+    memory
+        What the objective itself carries from step to step; kept in checkpoints only.
     """
 
     heads: nn.ModuleDict
     about: dict[str, Any]
+    memory: nn.Module = nn.Identity()
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Batch:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from articulens.encoders.ecapa import MODEL_TYPE
 from articulens.files import atomic_write, sha256_file
 
 WEIGHTS, HEADS, FACTS = "model.safetensors", "heads.safetensors", "training.json"
@@ -23,7 +24,7 @@ def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, An
     folder
         Where to.
     network
-        A base model of transformers.
+        A base model of transformers, or an ECAPA-TDNN.
     heads, about
         What predicts from the states, and what each predicts.
     facts
@@ -33,13 +34,14 @@ def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, An
     # Read as float32 again, whatever a library's default is: half precision is only how weights are stored.
     config |= {"architectures": [type(network).__name__], "dtype": "float32"}
     _write_json(folder / "config.json", config)
-    _write_json(
-        folder / "preprocessor_config.json",
-        {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True, "sampling_rate": 16000,
-         "feature_size": 1, "padding_value": 0.0, "padding_side": "right", "return_attention_mask": True},
-    )  # fmt: skip
+    if config["model_type"] != MODEL_TYPE:
+        _write_json(
+            folder / "preprocessor_config.json",
+            {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True, "sampling_rate": 16000,
+             "feature_size": 1, "padding_value": 0.0, "padding_side": "right", "return_attention_mask": True},
+        )  # fmt: skip
     for name, module, metadata in ((HEADS, heads, about), (WEIGHTS, network, {"format": "pt"})):
-        tensors = {key: t.detach().to("cpu", torch.float16).contiguous() for key, t in module.state_dict().items()}
+        tensors = {key: _stored(t) for key, t in module.state_dict().items()}
         with atomic_write(folder / name) as stream:
             stream.write(save(tensors, metadata={key: str(value) for key, value in metadata.items()}))
     hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, HEADS)}
@@ -56,6 +58,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """Return what `save_model` wrote about a training."""
     facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
     return facts
+
+
+def _stored(tensor: torch.Tensor) -> torch.Tensor:
+    """Return half precision; counters stay whole numbers."""
+    return tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

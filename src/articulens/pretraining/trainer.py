@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel
 
+from articulens.encoders.ecapa import MODEL_TYPE, EcapaConfig, build
 from articulens.errors import ArticulensError
 from articulens.files import sha256_text
 from articulens.pretraining.checkpoint import Progress, read_checkpoint, restore_optimizer, save_checkpoint
@@ -110,9 +111,11 @@ def train(
         objective = _objective(stage, index, groups, network, config, places, out, device)
         if index == progress.stage and "heads" in parts:
             objective.heads.load_state_dict(parts["heads"])
+            objective.memory.load_state_dict(parts.get("memory", {}))
         elif heads and heads["about"] == objective.about:  # the same is predicted as in the stage before
             objective.heads.load_state_dict(heads["modules"].state_dict())
         objective.heads.to(device)
+        objective.memory.to(device)
         run.stage(index, stage, objective, parts.pop("optimizer", None) if index == progress.stage else None)
         heads = {"modules": objective.heads, "about": objective.about}
     network.config.apply_spec_augment = True  # the library's default
@@ -123,6 +126,8 @@ def train(
 def _begin(config: TrainingConfig, places: Places) -> tuple[Any, dict[str, Any] | None]:
     """Return the network as training finds it, and the facts about its base."""
     torch.manual_seed(_seed(config.seed, 0, -1))
+    if config.architecture["model_type"] == MODEL_TYPE:
+        return build(EcapaConfig(**config.architecture)).train(), None
     if config.base is None:
         return AutoModel.from_config(AutoConfig.for_model(**config.architecture)).train(), None
     folder = places.models / config.base
@@ -153,6 +158,10 @@ def _objective(
         from articulens.pretraining.masked import Masked
 
         return Masked(stage, groups, network, out / f"clusters_{index + 1}.npz", config.seed)
+    if stage.objective in ("speaker", "dino"):
+        from articulens.pretraining.voices import Dino, Speaker
+
+        return (Speaker if stage.objective == "speaker" else Dino)(stage, groups, network)
     from articulens.pretraining.ctc import Ctc
 
     return Ctc(stage, groups, network)
@@ -214,7 +223,7 @@ class _Run:
                 means = {name: round(float(np.mean([n[name] for n in numbers])), 5) for name in numbers[0]}
                 progress.curve.append({"stage": index + 1, "step": progress.step, **means})
                 numbers = []
-                modules = {"network": network, "heads": objective.heads}
+                modules = {"network": network, "heads": objective.heads, "memory": objective.memory}
                 save_checkpoint(self.path, self.key, progress, modules, optimizer)
                 self.say(f"{self.config.name}: {progress.curve[-1]} {progress.seconds:.0f} s")
             self._milestone(objective)

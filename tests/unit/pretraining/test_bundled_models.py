@@ -16,10 +16,11 @@ from articulens.errors import ArticulensError
 from articulens.files import sha256_file
 
 NAMES = [model.name for model in MODELS if model.sha256 is not None]
+SPEAKERS = ("tiny-ecapa", "tiny-ecapa-dino")
 AUDIO = np.random.default_rng(0).normal(size=16_000).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SPEAKERS])
 def test_open_encoder_and_transformers_give_the_same_states(name):
     folder = models_folder() / name
     encoder = open_encoder(name, device="cpu")
@@ -35,6 +36,27 @@ def test_open_encoder_and_transformers_give_the_same_states(name):
     torch.testing.assert_close(states["final"], plain.last_hidden_state[0], rtol=1e-4, atol=1e-4)
     twin = open_encoder(f"{name}@random", device="cpu")
     assert twin.layers == encoder.layers and twin.fingerprint != encoder.fingerprint
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_speaker_models_open_in_speechbrain_itself(name):
+    pytest.importorskip("speechbrain", reason="needs the extra [speaker]")
+    from safetensors.torch import load_file
+    from speechbrain.lobes.features import Fbank
+    from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+
+    config = json.loads((models_folder() / name / "config.json").read_text("utf-8"))
+    names = ("input_size", "channels", "attention_channels", "se_channels", "res2net_scale", "lin_neurons")
+    network = ECAPA_TDNN(**{key: config[key] for key in names}).eval()
+    weights = load_file(models_folder() / name / "model.safetensors")
+    network.load_state_dict({key: x.float() if x.is_floating_point() else x for key, x in weights.items()})
+    with torch.inference_mode():
+        features = Fbank(n_mels=80)(torch.from_numpy(AUDIO)[None])
+        plain = network(features - features.mean(1, keepdim=True))[0, 0]
+    encoder = open_encoder(name, device="cpu")
+    assert encoder.layers == ("0", "1", "2", "3", "mfa", "embedding")
+    torch.testing.assert_close(encoder.encode(AUDIO, 16_000)["embedding"][0], plain, rtol=1e-4, atol=1e-4)
+    assert open_encoder(f"{name}@random", device="cpu").fingerprint != encoder.fingerprint
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,9 +78,10 @@ def test_folders_are_whole_small_and_hashed(name):
 
 
 def test_the_family_is_complete_and_fits():
-    assert {"tiny-english", "tiny-multi", "tiny-multi-other", "tiny-multi-fi", "tiny-multi-ru", "tiny-ssl"} == set(
-        NAMES
-    )
+    family = {"tiny-english", "tiny-multi", "tiny-multi-other", "tiny-multi-fi", "tiny-multi-ru", "tiny-ssl"}
+    assert set(NAMES) == family | set(SPEAKERS)
+    for name in SPEAKERS:
+        assert sum(path.stat().st_size for path in (models_folder() / name).iterdir()) < 1.2e6
     assert sum(path.stat().st_size for path in models_folder().rglob("*") if path.is_file()) < 26e6
 
 

@@ -25,7 +25,7 @@ def test_environment_is_the_project_on_the_same_lock() -> None:
     python, pip, packages = environment["dependencies"]
     assert python == f"python{PROJECT['requires-python']}"
     assert pip == "pip"
-    assert packages == {"pip": ["-c requirements.lock", "-e .[book,synth,test]"]}
+    assert packages == {"pip": ["-c requirements.lock", "-e .[book,synth,speaker,test]"]}
     assert {"book", "synth", "test"} <= set(PROJECT["optional-dependencies"])
 
 
