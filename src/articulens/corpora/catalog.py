@@ -13,6 +13,7 @@ from articulens.corpora.corpus import Corpus
 from articulens.corpora.integrity import verify_checksums
 from articulens.corpora.layout import find_utterances
 from articulens.corpora.recipe import Recipe, load_keys, load_recipe, shipped_recipes
+from articulens.corpora.sound import open_sound
 from articulens.errors import ArticulensError, suggest
 
 __all__ = ["Corpus", "known_corpora", "open_corpus", "open_recipe", "register_corpus"]
@@ -29,9 +30,9 @@ def open_corpus(spec: str | os.PathLike[str], *, rate_hz: float | None = None, s
     Parameters
     ----------
     spec : str
-        ``"bundled"``; ``"NAME:FOLDER"`` with the name of a shipped recipe (``frost``, ``tabular``) or of a
-        plug-in; ``"RECIPE.yaml:FOLDER"``; or ``"RECIPE.yaml"`` for the folder that the recipe names or lies
-        in.
+        ``"bundled"``; ``"sound:FOLDER"``, recordings without articulation (`articulens.corpora.sound`);
+        ``"NAME:FOLDER"`` with the name of a shipped recipe (``frost``, ``tabular``) or of a plug-in;
+        ``"RECIPE.yaml:FOLDER"``; or ``"RECIPE.yaml"`` for the folder that the recipe names or lies in.
     rate_hz : float, optional
         Positions per second, instead of what the recipe says.
     skip_bad : bool
@@ -182,3 +183,4 @@ def _data_folder() -> Path:
 
 
 register_corpus("bundled", _open_bundled)
+register_corpus("sound", open_sound)

@@ -140,6 +140,11 @@ class Corpus:
         )
 
     def _on_audio_clock(self, utterance: Utterance, audio_s: float) -> Trajectory:
+        if utterance.positions is None:
+            raise ArticulensError(
+                f"{utterance.audio}: utterance '{utterance.id}' has no positions, expected a recording with "
+                "articulation; choose another corpus."
+            )
         reader = READERS[self.recipe["reader"]]
         trajectory = reader(utterance.positions, **self.recipe.reader_arguments(utterance.speaker))
         difference = trajectory.start_s + trajectory.duration_s - audio_s

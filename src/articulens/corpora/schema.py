@@ -149,7 +149,7 @@ class Utterance:
     text : str or None
         The words, if known.
     audio, positions : Path
-        The two files.
+        The two files; positions are None where only sound was recorded.
     labels : Path or None
         Phone or word intervals, see `articulens.corpora.labels`.
     meta : dict
@@ -164,6 +164,6 @@ class Utterance:
     sentence: str
     text: str | None
     audio: Path
-    positions: Path
+    positions: Path | None
     labels: Path | None = None
     meta: dict[str, Any] = field(default_factory=dict, hash=False)

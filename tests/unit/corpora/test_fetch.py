@@ -187,7 +187,7 @@ def test_damaged_archives(tmp_path, content):
 
 
 def test_every_recipe_says_where_its_corpus_is():
-    ours = {"bundled", "tabular", "carstens-folder"}
+    ours = {"bundled", "sound", "tabular", "carstens-folder"}
     assert set(SOURCES) == set(known_corpora()) - ours
     for name, source in SOURCES.items():
         assert source.licence and source.page and describe(name)

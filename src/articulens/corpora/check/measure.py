@@ -79,13 +79,16 @@ def measure(corpus: Corpus, utterance: Utterance) -> tuple[Measured, NDArray[np.
     What cannot be read is measured too: its ``error`` says why.
     """
     cell = (utterance.language, utterance.condition, utterance.task)
-    found = Measured(utterance.id, utterance.speaker, cell, utterance.audio, utterance.positions)
+    positions = utterance.positions or utterance.audio
+    found = Measured(utterance.id, utterance.speaker, cell, utterance.audio, positions)
     try:
+        if utterance.positions is None:
+            corpus.read_trajectory(utterance)  # says that there is none
         samples, found.audio_hz = corpus.read_audio(utterance)
         # Not Corpus.read_trajectory: that refuses clocks that disagree, and the check is to say by how much.
         arguments = corpus.recipe.reader_arguments(utterance.speaker)
-        trajectory = READERS[corpus.recipe["reader"]](utterance.positions, **arguments)
-        found.hashes = (sha256_file(utterance.audio), sha256_file(utterance.positions))
+        trajectory = READERS[corpus.recipe["reader"]](positions, **arguments)
+        found.hashes = (sha256_file(utterance.audio), sha256_file(positions))
     except ArticulensError as error:
         found.error = str(error)
         return found, None, None

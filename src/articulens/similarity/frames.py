@@ -1,0 +1,86 @@
+"""What similarity is measured on: one utterance, seen in many views of the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from articulens.errors import ArticulensError
+
+View = tuple[str, str]
+"""A model and one of its layers: ``("tiny-multi", "3")``."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One utterance in every view.
+
+    Attributes
+    ----------
+    utterance, speaker
+        Which, and whose.
+    views
+        For each view ``(frames, dims)``; frame *i* is the same moment in all of them.
+    """
+
+    utterance: str
+    speaker: str
+    views: Mapping[View, torch.Tensor]
+
+    def __post_init__(self) -> None:
+        """Check that all views have the same frames."""
+        sizes = {len(x) for x in self.views.values()}
+        if len(sizes) != 1 or any(x.ndim != 2 for x in self.views.values()):
+            shapes = ", ".join(sorted({str(tuple(x.shape)) for x in self.views.values()}))
+            raise ArticulensError(
+                f"{self.utterance}: views of shapes {shapes} do not pair, expected (frames, dims) with the same frames "
+                "in each; put them on one clock first."
+            )
+
+    def __len__(self) -> int:
+        return len(next(iter(self.views.values())))
+
+
+class Standardised:
+    """The same utterances with every dimension of every view at mean 0 and spread 1 over all frames.
+
+    One dimension of huge variance can make any two layers that share it look alike. Without it another question is
+    asked, so that both answers belong side by side. Means and spreads take a pass of their own, when first needed.
+
+    Parameters
+    ----------
+    heard
+        Utterances that can be gone through more than once.
+    """
+
+    def __init__(self, heard: Iterable[Frames]) -> None:
+        self.heard = heard
+        self._scales: dict[View, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def __iter__(self) -> Iterator[Frames]:
+        scales = self._scales = self._scales or _scales(self.heard)
+        for frames in self.heard:
+            views = {v: (x.double() - scales[v][0]) / scales[v][1] for v, x in frames.views.items()}
+            yield replace(frames, views=views)
+
+
+def _scales(heard: Iterable[Frames]) -> dict[View, tuple[torch.Tensor, torch.Tensor]]:
+    """Return mean and spread of every dimension of every view; a dimension that does not vary gets spread 1."""
+    n, shift = 0, dict[View, torch.Tensor]()
+    sums: dict[View, list[torch.Tensor]] = {}
+    for frames in heard:
+        n += len(frames)
+        for view, x in frames.views.items():
+            x = x.double()
+            d = x - shift.setdefault(view, x.mean(0))
+            total = sums.setdefault(view, [torch.zeros_like(shift[view]) for _ in range(2)])
+            total[0] += d.sum(0)
+            total[1] += d.square().sum(0)
+    scales = {}
+    for view, (first, second) in sums.items():
+        variance = second / n - (first / n) ** 2
+        floor = (1e-7 * shift[view]) ** 2  # the rounding of float32 states is no spread
+        scales[view] = shift[view] + first / n, torch.where(variance > floor, variance, 1.0).sqrt()
+    return scales
