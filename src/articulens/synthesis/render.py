@@ -96,12 +96,8 @@ class SpeechProducer:
             [self.speaker.seed, 2, self.speaker.index, zlib.crc32(prompt.id.encode()), zlib.crc32(purpose.encode())]
         )
 
-    def say(
-        self, prompt: Prompt, interventions: tuple[Intervention, ...] = (), *, sensors: bool = True
-    ) -> Production:
+    def say(self, prompt: Prompt, interventions: tuple[Intervention, ...] = ()) -> Production:
         """Return the sound and movements of `prompt`, the same bytes for the same arguments.
-
-        Without `sensors` there are no rows in `Production.positions`, and a third of the time is saved.
 
         Raises
         ------
@@ -132,7 +128,7 @@ class SpeechProducer:
                 f"utterance {prompt.id}: the synthesiser's sound reaches {np.abs(audio).max():.2f} of full scale, but "
                 "at most 0.99 can be stored; use a milder intervention or another speaker."
             )
-        times = np.arange(0.0, (len(audio) - 1) / AUDIO_RATE, 1 / EMA_RATE) if sensors else np.zeros(0)
+        times = np.arange(0.0, (len(audio) - 1) / AUDIO_RATE, 1 / EMA_RATE)
         positions = self.sensors.positions(_at(tracks, times))
         return Production(np.round(audio * 2047) / 2048, positions, segments, states, tracks)
 

@@ -95,7 +95,7 @@ class SensorModel:
 
     def positions(self, states: Floats) -> Floats:
         """Return all channels (n, 12) in mm, in the order of `CHANNELS`, for `states` (n, 19)."""
-        tongue = np.array([self.tongue(state) for state in states]).reshape(-1, 6)
+        tongue = np.array([self.tongue(state) for state in states])
         return 10.0 * np.hstack([tongue, self.lips(states), self.jaw(states)])
 
 
