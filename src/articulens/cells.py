@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,7 @@ class CellStore:
         self.layers: tuple[str, ...] = tuple(self.header["layers"])
         self.targets: list[tuple[str, str]] = [(channel, reading) for channel, reading in self.header["targets"]]
         self.design = CellDesign(**{**self.header["design"], "by": tuple(self.header["design"]["by"])})
+        self._kept: list[int] | None = None
         self.utterances = pd.DataFrame.from_dict(self.header["utterances"], orient="index")
         self._refresh()
 
@@ -200,7 +201,14 @@ class CellStore:
             with np.load(path, allow_pickle=False) as stored:
                 for i in (i for p, i in self._files if p == path):
                     out.append(unpack({field: stored[f"{layer}/{i}/{field}"] for field in FIELDS}))
-        return out
+        return out if self._kept is None else [m.select_targets(self._kept) for m in out]
+
+    def select_targets(self, wanted: Callable[[str], bool]) -> CellStore:
+        """Return the same cells with only the targets whose channel (``"TT.x"``) is wanted."""
+        selected = CellStore(self.folder)
+        selected._kept = [i for i, (channel, _) in enumerate(selected.targets) if wanted(channel)]
+        selected.targets = [selected.targets[i] for i in selected._kept]
+        return selected
 
 
 def coarsen(

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from articulens.cli_corpus import add_corpus_commands
 from articulens.cli_predict import add_predict_command
+from articulens.cli_speechlm import recordings, train_lm
 from articulens.cli_synth import add_synth_command
 from articulens.errors import ArticulensError
 from articulens.pretraining import commands
@@ -36,7 +37,7 @@ add_synth_command(corpus_app)
 add_predict_command(app)
 models_app = typer.Typer(help="Speech encoders: list them, train small ones.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
-for _command in (commands.train, commands.speech, commands.evaluate):
+for _command in (commands.train, commands.speech, commands.evaluate, recordings, train_lm):
     models_app.command()(_command)
 
 out = Console()
@@ -93,8 +94,8 @@ def probe(
     protocol: Annotated[
         list[str],
         typer.Option(
-            help="frame_shuffled, utterance, sentence, loso, loso_sentence, loso_within(COLUMN) or leave_language_out; "
-            "repeatable."
+            help="frame_shuffled, utterance, sentence, loso, loso_sentence, loso_within(COLUMN), transfer(COLUMN) or "
+            "leave_language_out; repeatable."
         ),
     ] = ["loso_sentence"],  # noqa: B006
     output: Annotated[Path, typer.Option("--out", help="Table to write: .parquet or .csv.")] = Path("scores.parquet"),

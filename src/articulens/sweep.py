@@ -105,7 +105,8 @@ def stream(
     """
     order = sorted(utterances, key=lambda u: (*map(str, table.loc[u.id]), u.id))
     others = partners(corpus, {u.id: audio_duration(u.audio) for u in corpus}) if SWAPPED in options.readings else {}
-    intervals_of = corpus.read_intervals if options.frames == "speech" else lambda _: []
+    labelled = options.frames == "speech" or options.phones
+    intervals_of = corpus.read_intervals if labelled else lambda _: []
     batch: list[Heard] = []
     for utterance in order:
         try:

@@ -9,11 +9,14 @@ import numpy.typing as npt
 
 from articulens.controls import ROLLED, SWAPPED, parse_reading, roll, stretch
 from articulens.corpora import published
-from articulens.corpora.labels import Interval, speech_mask
+from articulens.corpora.labels import Interval, phone_indicators, speech_mask
 from articulens.corpora.schema import TARGETS, Trajectory, Utterance
 from articulens.corpora.signals import align, channel_statistics
 from articulens.errors import ArticulensError
 from articulens.moments import Array
+
+PHONE = "phone"
+"""What stands in place of a sensor where a target is a phone."""
 
 WORDS = {
     "frames": ("all", "speech"),
@@ -73,6 +76,9 @@ class TargetOptions:
         about 50 Hz, as published, 12.5 ms too early.
     seed
         Of the rolled control.
+    phones
+        Phones that become targets beside the channels: 1 in the frames that the labels give to them, 0 elsewhere. The
+        same probe then reads what is articulated and which phone it is.
     """
 
     channels: tuple[str, ...] = TARGETS
@@ -84,6 +90,7 @@ class TargetOptions:
     resampling: str = "exact"
     pairing: str = "centres"
     seed: int = 0
+    phones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the words."""
@@ -101,11 +108,12 @@ class TargetOptions:
             )
 
     def targets(self) -> list[tuple[str, str]]:
-        """Return (channel, reading) of every target column."""
-        return [(channel, reading) for reading in self.readings for channel in self.channels]
+        """Return (channel, reading) of every target column; the channel of a phone is ``"phone.a"``."""
+        channels = [(channel, reading) for reading in self.readings for channel in self.channels]
+        return [*channels, *((f"{PHONE}.{phone}", "measured") for phone in self.phones)]
 
     def of(self, heard: Heard, times_s: Array) -> tuple[Array, Array]:
-        """Return which frames are kept, a mask ``(frames,)``, and their targets ``(kept, channels · readings)``.
+        """Return which frames are kept, a mask ``(frames,)``, and their targets ``(kept, targets)``.
 
         A frame is kept where every channel was measured, in every lag asked for.
         """
@@ -136,6 +144,8 @@ class TargetOptions:
             whole = track.positions if self.resampling == "published" else at[0.0]
             mean, spread = channel_statistics(whole)
             columns = [(column - mean) / spread for column in columns]
+        if self.phones:
+            columns.append(phone_indicators(heard.intervals, times_s[keep], self.phones))
         return keep, np.concatenate(columns, axis=1)
 
     def _of_other(self, heard: Heard, frame_s: float) -> Array:

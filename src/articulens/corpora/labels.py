@@ -163,6 +163,23 @@ def speech_mask(
     return speech
 
 
+def phone_of(label: str) -> str:
+    """Return the phone of a label: without length marks, and "" for silence."""
+    label = label.strip()
+    return "" if label in SILENCE else label.replace("ː", "")
+
+
+def phone_indicators(intervals: Sequence[Interval], times_s: ArrayLike, phones: Sequence[str]) -> NDArray[np.float64]:
+    """Return ``(frames, phones)``: 1 where a time lies inside an interval of that phone, see :func:`phone_of`."""
+    times = np.asarray(times_s, dtype=np.float64)
+    at = {phone: i for i, phone in enumerate(phones)}
+    said = np.zeros((len(times), len(phones)))
+    for start, end, label in intervals:
+        if (column := at.get(phone_of(label))) is not None:
+            said[(times >= start) & (times < end), column] = 1.0
+    return said
+
+
 def _lab(text: str, unit_s: float) -> list[Interval]:
     lines = [line.strip() for line in text.splitlines()]
     if "#" in lines:  # ESPS: a header, then the end of each interval; the next begins there

@@ -16,7 +16,7 @@ import pandas as pd
 
 from articulens.agreement import Agreement
 from articulens.cells import CellStore, coarsen
-from articulens.evaluation.protocols import loso
+from articulens.evaluation.protocols import Protocol, loso
 from articulens.evaluation.scores import fit_splits, settled
 from articulens.moments import Array, Moments
 from articulens.probes.linear import LinearProbe
@@ -48,7 +48,13 @@ def calibrated(b: Array, c: Array, known: Moments) -> dict[str, tuple[Array, Arr
 
 
 def ladder(
-    store: CellStore, probe: LinearProbe, layer: str, *, inner_folds: int = 3, rungs: Sequence[str] = RUNGS
+    store: CellStore,
+    probe: LinearProbe,
+    layer: str,
+    *,
+    protocol: Protocol | None = None,
+    inner_folds: int = 3,
+    rungs: Sequence[str] = RUNGS,
 ) -> pd.DataFrame:
     """Score every rung for every speaker, with speaker and sentences held out.
 
@@ -63,42 +69,50 @@ def ladder(
         Unfitted.
     layer
         Which layer is read.
+    protocol
+        ``loso_sentence`` by default; ``transfer(language)`` climbs the ladder between languages: calibrated on, and
+        scored in, each language of the speaker by probes of every language.
     inner_folds, rungs
         As in :func:`articulens.evaluation.scores.evaluate`; which rungs.
 
     Returns
     -------
-    DataFrame with ``rung``, ``speaker``, ``sensor``, ``axis``, ``target``, ``n_frames``, ``r``, ``rmse_mm``.
+    DataFrame with ``rung``, ``speaker``, ``sensor``, ``axis``, ``target``, ``n_frames``, ``r``, ``rmse_mm``; and, for a
+    protocol with a column of its own, that column of the speech that is read and ``train_group``.
     """
-    protocol = loso(sentences=True)
+    protocol = protocol or loso(sentences=True)
     table, moments = coarsen(store.cells, store.moments(layer), protocol.keys)
-    speakers, folds = table["speaker"].to_numpy(), table["sentence_fold"].to_numpy()
-    total: dict[tuple[str, str], Agreement] = {}
-    fold_r: dict[tuple[str, str], list[Array]] = {}
+    columns = [column for column in protocol.keys if column != "sentence_fold"]
+    group, folds = table.groupby(columns).ngroup().to_numpy(), table["sentence_fold"].to_numpy()
+    own: dict[int, tuple[Array, Array]] = {}
+    total: dict[tuple[str, ...], Agreement] = {}
+    fold_r: dict[tuple[str, ...], list[Array]] = {}
     for split, fitted in fit_splits(table, moments, protocol, probe, inner_folds=inner_folds):
-        (test,) = np.flatnonzero(split.test)
-        own = np.flatnonzero((speakers == speakers[test]) & (folds != folds[test]))
-        if not len(own):
-            continue
-        parts = [moments[i] for i in own]
-        known = Moments.sum(parts)
-        weights = calibrated(*fitted.weights, known)
-        if "own" in rungs:
-            weights["own"] = _own(probe, parts, known)
-        for rung in rungs:
-            key = (rung, str(speakers[test]))
-            part = Agreement.of(*weights[rung], moments[test])
-            total[key] = total[key] + part if key in total else part
-            fold_r.setdefault(key, []).append(part.r)
+        for test in map(int, np.flatnonzero(split.test)):
+            parts = [moments[i] for i in np.flatnonzero((group == group[test]) & (folds != folds[test]))]
+            if not parts:
+                continue
+            known = Moments.sum(parts)
+            weights = calibrated(*fitted.weights, known)
+            if "own" in rungs:
+                if test not in own:
+                    own[test] = _own(probe, parts, known)
+                weights["own"] = own[test]
+            for rung in rungs:
+                key = (rung, split.train_group, *map(str, table.loc[test, columns]))
+                part = Agreement.of(*weights[rung], moments[test])
+                total[key] = total[key] + part if key in total else part
+                fold_r.setdefault(key, []).append(part.r)
     rows: list[dict[str, Any]] = []
-    for (rung, speaker), agreement in total.items():
-        r = np.mean(fold_r[rung, speaker], axis=0)
+    for (rung, train_group, *values), agreement in total.items():
+        r = np.mean(fold_r[rung, train_group, *values], axis=0)
+        read = dict(zip(columns, values, strict=True)) | ({"train_group": train_group} if len(columns) > 1 else {})
         for j, (channel, reading) in enumerate(store.targets):
             sensor, axis = channel.split(".")
             rows.append(
                 {
                     "rung": rung,
-                    "speaker": speaker,
+                    **read,
                     "sensor": sensor,
                     "axis": axis,
                     "target": reading,

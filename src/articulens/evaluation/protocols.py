@@ -188,6 +188,26 @@ def leave_language_out() -> Protocol:
     )
 
 
+def transfer(column: str) -> Protocol:
+    """Train on one value of `column`, read every value of a held-out speaker, in sentences that were never heard."""
+
+    def divide(cells: pd.DataFrame) -> Iterator[Split]:
+        speakers, folds, values = (cells[key].to_numpy() for key in ("speaker", "sentence_fold", column))
+        for value in pd.unique(values):
+            for speaker in pd.unique(speakers):
+                for fold in np.unique(folds):
+                    train = (speakers != speaker) & (folds != fold) & (values == value)
+                    inner = speakers if len(np.unique(speakers[train])) > 1 else folds
+                    yield Split(train, (speakers == speaker) & (folds == fold), f"other speakers, {value}", inner)
+
+    return Protocol(
+        f"transfer({column})",
+        ("speaker", "sentence_fold", column),
+        f"a vocal tract never seen, saying sentences never heard, read by a probe of one {column}: the same or another",
+        divide,
+    )
+
+
 _PROTOCOLS: dict[str, Callable[..., Protocol]] = {
     "frame_shuffled": frame_shuffled,
     "utterance": utterance,
@@ -196,7 +216,9 @@ _PROTOCOLS: dict[str, Callable[..., Protocol]] = {
     "loso_sentence": lambda: loso(sentences=True),
     "loso_within": loso_within,
     "leave_language_out": leave_language_out,
+    "transfer": transfer,
 }
+_WITH_COLUMN = ("loso_within", "transfer")
 PROTOCOLS = tuple(_PROTOCOLS)
 
 
@@ -211,11 +233,15 @@ def open_protocol(name: str) -> Protocol:
     match = re.fullmatch(r"\s*([a-z_]+)\s*(?:\(\s*(\w+)\s*\))?\s*", name)
     if not match or match[1] not in _PROTOCOLS:
         raise ArticulensError(f"unknown protocol '{name}'{suggest(match[1] if match else name, PROTOCOLS)}")
-    wants_column = match[1] == "loso_within"
+    wants_column = match[1] in _WITH_COLUMN
     if wants_column != bool(match[2]):
         raise ArticulensError(
             f"protocol '{name}': "
-            + ("name the column that speakers share, as in loso_within(l1)." if wants_column else "takes no column.")
+            + (
+                f"name the column that it divides by, as in {match[1]}(language)."
+                if wants_column
+                else "takes no column."
+            )
         )
     return _PROTOCOLS[match[1]](match[2]) if wants_column else _PROTOCOLS[match[1]]()
 

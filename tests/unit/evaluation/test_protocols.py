@@ -12,7 +12,8 @@ from articulens.cells import CellDesign
 from articulens.errors import ArticulensError
 from articulens.evaluation.protocols import PROTOCOLS, open_protocol, within_reach
 
-NAMES = [name if name != "loso_within" else "loso_within(l1)" for name in PROTOCOLS]
+WITH_COLUMN = {"loso_within": "loso_within(l1)", "transfer": "transfer(language)"}
+NAMES = [WITH_COLUMN.get(name, name) for name in PROTOCOLS]
 
 
 def corpus_table(n_speakers=4, n_sentences=10) -> pd.DataFrame:
@@ -62,7 +63,7 @@ def test_every_frame_is_tested_once_and_never_trains_its_own_test(name, seed, fo
         train, test = frames[merged["train"].to_numpy()], frames[merged["test"].to_numpy()]
         tested += merged["test"].to_numpy()
         assert len(train) and len(test)
-        if name in ("sentence", "loso_sentence"):
+        if name in ("sentence", "loso_sentence", "transfer(language)"):
             assert not set(train["sentence"]) & set(test["sentence"])
         if name == "utterance":
             assert not set(train["id"]) & set(test["id"])
@@ -74,7 +75,9 @@ def test_every_frame_is_tested_once_and_never_trains_its_own_test(name, seed, fo
             assert not set(train["language"]) & set(test["language"])
         if name == "loso_within(l1)":
             assert set(train["l1"]) == set(test["l1"])
-    assert (tested == 1).all()
+        if name == "transfer(language)":
+            assert train["language"].nunique() == 1
+    assert (tested == (2 if name == "transfer(language)" else 1)).all()  # by the probe of either language
 
 
 def test_frame_shuffled_is_eighty_twenty_inside_every_utterance():
