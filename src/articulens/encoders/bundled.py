@@ -139,7 +139,7 @@ BUNDLED: tuple[Model, ...] = (
         "English (LibriSpeech); synthetic German, Spanish, Finnish, French, Italian, Russian, Swedish, Turkish",
         1.99,
         "en de es fi fr it ru sv tr",
-        "795af6a3af7c1040ba9b9449b799162d581372bf5e27dc4cc6714d8b66fd3cea",
+        "c9c125ccc7221b62e88c83ebfffdbc17b559cfad5ee9f257436adf6bc1b727fb",
         fine_tuned="supervised: who speaks",
         architecture=SMALL_ECAPA,
     ),

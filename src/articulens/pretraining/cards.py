@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from articulens.encoders.ecapa import MODEL_TYPE
 from articulens.files import atomic_write, replace_between
 from articulens.pretraining.saving import HEADS, WEIGHTS, read_facts
 
@@ -24,6 +25,8 @@ _OBJECTIVES = {
     "distillation": "linear regression of teacher states (smooth L1)",
     "masked": "masked prediction of clusters",
     "ctc": "CTC on phones",
+    "speaker": "telling the voice from the embedding (additive angular margin softmax)",
+    "dino": "self-distillation between two excerpts of a voice (DINO)",
 }
 
 
@@ -73,6 +76,10 @@ def overview(names: Sequence[str], table: pd.DataFrame) -> str:
     for row in table[table["measure"].str.startswith("phone error rate")].itertuples():
         sure = f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]"
         lines.append(f"\n`{row.model}`, greedy phone error rate on unseen native speakers of the corpus: {sure}.")
+    for measure, kind in (("equal error rate", "synthetic"), ("equal error rate, human", "human")):
+        for row in table[table["measure"] == measure].itertuples():
+            of = f"`{row.model}` ({row.layer}), equal error rate on {row.speakers:.0f} unheard {kind} voices"
+            lines.append(f"\n{of}: {row.mean:.3f} [{row.low:.3f}, {row.high:.3f}].")
     taken, fast = (
         table.loc[table["measure"] == name, "mean"].iloc[0] for name in ("extraction seconds", "times real time")
     )
@@ -98,11 +105,22 @@ def _made(facts: dict[str, Any]) -> str:
         if facts["base"]
         else ""
     )
+    if _is_speaker(facts):
+        shape = (
+            f"ECAPA-TDNN (SpeechBrain's), a convolution and {len(architecture['channels']) - 2} SE-Res2 blocks of "
+            f"width {architecture['channels'][0]}, aggregation of {architecture['channels'][-1]}, embedding of "
+            f"{architecture['lin_neurons']}, {facts['parameters'] / 1e6:.2f} M parameters; 16 kHz in, "
+            f"{architecture['input_size']} log-mel bands every 10 ms without their mean over the recording."
+        )
+    else:
+        shape = (
+            f"HuBERT, {architecture['num_hidden_layers']} blocks of width {architecture['hidden_size']}, convolutions "
+            f"of {architecture['conv_dim'][0]} to {architecture['conv_dim'][-1]} channels, "
+            f"{facts['parameters'] / 1e6:.2f} M parameters; 16 kHz in, 50 frames a second (fields of 400, hops of 320 "
+            "samples); input of zero mean and unit variance."
+        )
     lines = [
-        f"* Architecture: HuBERT, {architecture['num_hidden_layers']} blocks of width {architecture['hidden_size']}, "
-        f"convolutions of {architecture['conv_dim'][0]} to {architecture['conv_dim'][-1]} channels, "
-        f"{facts['parameters'] / 1e6:.2f} M parameters; 16 kHz in, 50 frames a second (fields of 400, hops of 320 "
-        "samples); input of zero mean and unit variance.",
+        f"* Architecture: {shape}",
         f"* Starts from: {base or 'random weights'}. Seed {config['seed']}.",
         f"* Trained in {facts['seconds']:.0f} s of wall time on one thread of a shared {facts['hardware']}, "
         f"precision {config['dtype']}, torch.compile {'on' if config['compile'] else 'off'}; torch "
@@ -119,8 +137,10 @@ def _heard(facts: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for row in facts["speech"]:
+        # Speaker models leave the other part to be tested on.
+        source = _SOURCES[row["source"]].replace(" and test-other", "" if _is_speaker(facts) else " and test-other")
         lines.append(
-            f"| {_SOURCES[row['source']]} | {_LANGUAGES[row['language']]} | {row['hours']:.2f} | {row['weight']:.2f} | "
+            f"| {source} | {_LANGUAGES[row['language']]} | {row['hours']:.2f} | {row['weight']:.2f} | "
             f"{row['speakers']} |"
         )
     return "\n".join(lines)
@@ -137,6 +157,11 @@ def _stages(facts: dict[str, Any]) -> str:
             own = stage["cluster_layer"]
             source = "MFCCs with deltas" if own == "mfcc" else f"its own state {own} at the beginning of this stage"
             text += f": {stage['clusters']} clusters of {source}; weight of unmasked frames {stage['unmasked']}"
+        elif _is_speaker(facts):
+            speeds = ", ".join(f"{speed:g}" for speed in stage["speeds"])
+            text += f"; each speaker at the speeds {speeds} is a voice; white noise of up to {stage['noise']:g}"
+            if stage["objective"] == "dino":
+                text += f"; {stage['prototypes']} prototypes, teacher momentum {stage['momentum']:g}"
         frozen = ", convolutions frozen" if stage["frozen_front_end"] else ""
         lines.append(
             f"{text}. {stage['steps']} steps of {stage['batch']} × {stage['seconds']:g} s, AdamW, peak learning rate "
@@ -177,6 +202,8 @@ def _numbers(name: str, table: pd.DataFrame) -> str:
 
 
 def _use(facts: dict[str, Any]) -> str:
+    if _is_speaker(facts):
+        return _use_of_a_speaker_model(facts)
     teacher = any(stage["objective"] == "distillation" for stage in facts["config"]["stages"]) or facts["base"]
     kind = (
         "It learned from a teacher that was trained on transcribed human speech: it is *not* a self-supervised model."
@@ -192,6 +219,29 @@ def _use(facts: dict[str, Any]) -> str:
         f'.encode(samples, rate_hz)\n```\n\nor `AutoModel.from_pretrained("data/models/{facts["name"]}")` of '
         "transformers."
     )
+
+
+def _use_of_a_speaker_model(facts: dict[str, Any]) -> str:
+    labels = any(stage["objective"] == "speaker" for stage in facts["config"]["stages"])
+    kind = (
+        "It learned from labels of who speaks."
+        if labels
+        else "It predicted no label of a speaker; that two excerpts are of one voice was known from the recording, "
+        "and for made voices from their name."
+    )
+    return (
+        "## Use and limits\n\nFor learning and demonstrating how speaker models differ from speech models, on a "
+        "laptop. Not for recognising or verifying people: it has heard few voices, for minutes, and each human one in "
+        f"a single recording, so it may have learned microphones and rooms with them. {kind} Finnish, Russian and the "
+        "other languages are made voices only.\n\n"
+        f"```python\nfrom articulens.encoders import open_encoder  # needs the extra [speaker]\n\n"
+        f'states = open_encoder("{facts["name"]}").encode(samples, rate_hz)\nembedding = states["embedding"][0]\n```'
+        "\n\nThe weights are those of SpeechBrain's `ECAPA_TDNN` under its own names."
+    )
+
+
+def _is_speaker(facts: dict[str, Any]) -> bool:
+    return bool(facts["config"]["architecture"]["model_type"] == MODEL_TYPE)
 
 
 def _licences(facts: dict[str, Any]) -> str:

@@ -73,6 +73,7 @@ def speech(
 def evaluate(
     corpus: Annotated[str, typer.Option(help="Corpus with labelled phones.")] = "bundled",
     real: Annotated[str | None, typer.Option(help="Recordings of one person, such as artpros:PATH.")] = None,
+    voices: Annotated[Path | None, typer.Option(help="Folder of human recordings no model has heard.")] = None,
     models: Models = Path("data/models"),
     cache: Annotated[Path, typer.Option(help="Folder of moments.")] = Path("cache"),
 ) -> None:
@@ -92,6 +93,7 @@ def evaluate(
         real=open_corpus(real) if real else None,
         fine_tuned=fine_tuned,
         folder=models,
+        human=voices,
         say=typer.echo,
     )
     write_scores(table, models / "evaluation.csv")

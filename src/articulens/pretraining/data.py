@@ -101,7 +101,7 @@ def read_groups(sources: Sequence[Source], speech: Path | None, made: Path | Non
             raise ArticulensError(f"this model is trained on {source.source} speech; say where it is with {option}.")
         for language in source.languages:
             recordings = (
-                _read_human(place, language) if source.source == "human" else _read_made(place, source, language)
+                read_human(place, language) if source.source == "human" else _read_made(place, source, language)
             )
             if not recordings:
                 raise ArticulensError(
@@ -112,7 +112,8 @@ def read_groups(sources: Sequence[Source], speech: Path | None, made: Path | Non
     return groups
 
 
-def _read_human(folder: Path, language: str) -> list[Recording]:
+def read_human(folder: Path, language: str) -> list[Recording]:
+    """Read human recordings, whose file names begin with their speaker, as those of LibriSpeech do."""
     paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO)
     return [_read(path, "human", language, path.stem.split("-")[0], "") for path in paths]
 

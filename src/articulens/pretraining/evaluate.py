@@ -31,6 +31,8 @@ from articulens.evaluation.inference import speaker_interval, summarise
 from articulens.evaluation.protocols import Protocol, open_protocol
 from articulens.evaluation.scores import evaluate, read_scores, write_scores
 from articulens.files import atomic_write, sha256_text
+from articulens.pretraining.data import RATE_HZ, read_human
+from articulens.pretraining.verification import vectors, verify
 from articulens.probes.linear import LinearProbe
 from articulens.sweep import sweep
 from articulens.targets import TargetOptions
@@ -67,6 +69,9 @@ def _scores(
     known: dict[str, pd.DataFrame] = {}  # random twins of one architecture are one and the same
     for model in models:
         encoder = open_encoder(model, device="cpu")
+        moving = [layer for layer in encoder.layers if layer != "embedding"]  # which is one vector a recording
+        if len(moving) < len(encoder.layers):
+            encoder = open_encoder(model, device="cpu", layers=moving)
         if encoder.fingerprint not in known:
             store = sweep(corpus, encoder, design, out=cache, options=options, progress=False)
             path = store.folder / f"{protocol.name}.csv"
@@ -172,6 +177,23 @@ def phone_errors(corpus: Corpus, folder: Path, language: str) -> pd.Series:
     return pd.Series({speaker: wrong / n for speaker, (wrong, n) in counts.items()}).sort_index()
 
 
+def voices(corpus: Corpus, models: Sequence[str], human: Path | None) -> list[dict[str, Any]]:
+    """Return equal error rates of speaker models on the corpus, and on a folder of human recordings."""
+    sets = {"equal error rate": [(u.speaker, u.sentence, u.language, corpus.read_audio(u)) for u in corpus]}
+    if human is not None:
+        heard = read_human(human, "en")
+        sets["equal error rate, human"] = [(r.speaker, str(i), "en", (r.samples, RATE_HZ)) for i, r in enumerate(heard)]
+    rows = []
+    for measure, recordings in sets.items():
+        speakers, sentences, languages, audio = zip(*recordings, strict=True)
+        for model in models:
+            encoder = open_encoder(model, device="cpu")
+            rate = verify(vectors(audio, encoder), speakers, sentences, languages)
+            layer = "embedding" if "embedding" in encoder.layers else "mean and spread"
+            rows.append(_row(measure, model, layer, "", *rate, len(set(speakers))))
+    return rows
+
+
 def extraction_seconds(corpus: Corpus, model: str, threads: int = 2) -> tuple[float, float]:
     """Return the seconds in which all layers of a model are computed over a corpus, and the seconds of its audio."""
     before = torch.get_num_threads()
@@ -193,6 +215,7 @@ def report(
     real: Corpus | None = None,
     fine_tuned: dict[str, str] | None = None,
     folder: Path = Path("data/models"),
+    human: Path | None = None,
     say: Say = lambda line: None,
 ) -> pd.DataFrame:
     """Return every number of the cards as one table.
@@ -211,6 +234,8 @@ def report(
         Fine-tuned models and their language.
     folder
         Where the models are.
+    human
+        Folder of human recordings that no model has heard, several of each speaker, for the speaker models.
     say
         Called with a line for each step.
     """
@@ -240,6 +265,9 @@ def report(
         wrong = phone_errors(corpus, folder / model, language)
         measure = f"phone error rate {language}"
         rows.append(_row(measure, model, "final", "", wrong.mean(), *speaker_interval(wrong), len(wrong)))
+    speaker_models = [model for model in models if "embedding" in open_encoder(model, device="cpu").layers]
+    rows += voices(corpus, ["logmel", *speaker_models, *(f"{model}@random" for model in speaker_models[:1])], human)
+    say("who speaks")
     taken, audio = extraction_seconds(corpus, models[0])
     rows.append(_row("extraction seconds", models[0], "all", "", taken, np.nan, np.nan, len(corpus.speakers)))
     rows.append(_row("times real time", models[0], "all", "", audio / taken, np.nan, np.nan, len(corpus.speakers)))
