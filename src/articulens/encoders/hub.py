@@ -60,7 +60,7 @@ class Repository:
                 f"{self.place}: there is no config.json in this folder, expected a model saved by "
                 "transformers; save it with save_pretrained, or download the whole repository."
             )
-        return self._read(lambda: AutoConfig.from_pretrained(self.place, revision=self.revision))
+        return self.read(lambda: AutoConfig.from_pretrained(self.place, revision=self.revision))
 
     def preprocessor(self) -> dict[str, Any]:
         """Read the settings of the feature extractor, empty when there are none."""
@@ -70,7 +70,7 @@ class Repository:
 
         if self.is_folder:
             names = ("preprocessor_config.json", "processor_config.json")
-            return self._read(read) if any((Path(self.place) / name).is_file() for name in names) else {}
+            return self.read(read) if any((Path(self.place) / name).is_file() for name in names) else {}
         try:
             return read()
         except OSError:
@@ -86,7 +86,7 @@ class Repository:
             )
         # Else transformers asks a public service to convert checkpoints that are only read here.
         os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-        network, info = self._read(
+        network, info = self.read(
             lambda: AutoModel.from_pretrained(
                 self.place,
                 config=config,
@@ -111,7 +111,7 @@ class Repository:
                 )
         return network
 
-    def _read(self, read: Callable[[], Any]) -> Any:
+    def read(self, read: Callable[[], Any]) -> Any:
         """Call `read`, quietly; turn what the libraries raise, which is anything, into one sentence."""
         with _quiet():
             try:

@@ -103,9 +103,20 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def part(self, begin: int, end: int) -> Tokens:
+        """Return the tokens from `begin` to before `end`."""
+        cut = slice(begin, end)
+        return Tokens(self.ids[cut], self.kinds[cut], self.words[cut], self.starts_s[cut], self.ends_s[cut])
+
     def where(self, word: int, kind: int = UNIT) -> NDArray[np.int64]:
         """Return the positions of a word's tokens of a kind; empty when the word was written in the other kind."""
         return np.flatnonzero((self.words == word) & (self.kinds == kind))
+
+
+def join_tokens(*parts: Tokens) -> Tokens:
+    """Put sequences behind one another."""
+    fields = ("ids", "kinds", "words", "starts_s", "ends_s")
+    return Tokens(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
 
 
 def words_of_units(units: Units, words: Sequence[Interval]) -> NDArray[np.int64]:

@@ -91,29 +91,36 @@ class Vocabulary:
                 "from 0 once; use the tokenizer that belongs to the model."
             )
         unit_ids = np.array([token for _, token in numbered], dtype=np.int64)
-        if max(known.values()) >= size:
-            raise ArticulensError(
-                f"{place}: the tokenizer has tokens up to {max(known.values())} but the model has {size} rows; use the "
-                "tokenizer that belongs to the model."
-            )
-        special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder) | set(unit_ids.tolist())
-        text = [token for token in sorted(known.values()) if token not in special]
+        _check_fits(known, size, place)
         encoded = tokenizer(unit.format(0))["input_ids"]
         if unit_ids[0] not in encoded:
             raise ArticulensError(
                 f"{place}: {unit.format(0)} is among the tokens but is not read as one; add units with add_tokens."
             )
-        pad = tokenizer.pad_token_id
         return cls(
             size,
             unit_ids,
-            np.array(text, dtype=np.int64),
+            _text_ids(tokenizer, known, unit_ids),
             known.get(SPEECH),
             known.get(TEXT),
             tuple(encoded[: encoded.index(unit_ids[0])]),
-            0 if pad is None else pad,
+            0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
             tokenizer,
         )
+
+    @classmethod
+    def of_text(cls, tokenizer: Any, size: int, *, place: str = "the tokenizer") -> Vocabulary:
+        """Describe a text model that knows no units.
+
+        Raises
+        ------
+        ArticulensError
+            When a token lies beyond the head.
+        """
+        known = tokenizer.get_vocab()
+        _check_fits(known, size, place)
+        none = np.zeros(0, np.int64)
+        return cls(size, none, _text_ids(tokenizer, known, none), tokenizer=tokenizer)
 
     @classmethod
     def of_units(cls, n_units: int, offset: int, size: int, prefix: Sequence[int] = ()) -> Vocabulary:
@@ -213,6 +220,19 @@ def extend_tokenizer(tokenizer: Any, n_units: int, *, unit: str = UNIT) -> Vocab
     """
     tokenizer.add_tokens([unit.format(i) for i in range(n_units)] + [SPEECH, TEXT])
     return Vocabulary.of_tokenizer(tokenizer, max(tokenizer.get_vocab().values()) + 1, unit=unit)
+
+
+def _check_fits(known: dict[str, int], size: int, place: str) -> None:
+    if max(known.values()) >= size:
+        raise ArticulensError(
+            f"{place}: the tokenizer has tokens up to {max(known.values())} but the model has {size} rows; use the "
+            "tokenizer that belongs to the model."
+        )
+
+
+def _text_ids(tokenizer: Any, known: dict[str, int], unit_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder, *unit_ids.tolist()}
+    return np.array([token for token in sorted(known.values()) if token not in special], dtype=np.int64)
 
 
 def _mask(size: int, ids: NDArray[np.int64]) -> NDArray[np.bool_]:

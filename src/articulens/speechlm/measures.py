@@ -1,0 +1,345 @@
+"""From ranks to statements: hits by layer, phases with intervals, baselines that need no model, text after speech.
+
+All intervals are percentiles of a bootstrap over utterances: words of one utterance share acoustics and context.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+
+from articulens.errors import ArticulensError
+from articulens.speechlm.model import SpeechLM
+from articulens.speechlm.readings import KS, Reading, count_words
+from articulens.speechlm.sequences import TEXT, UNIT, Spoken, Tokens, interleave, join_tokens, words_of_units
+
+CONTEXTS = ("speech", "other speech", "text", "nothing")
+
+
+def hits(
+    words: pd.DataFrame,
+    *,
+    ks: Sequence[int] = KS,
+    by: Sequence[str] = ("layer", "target"),
+    rank: str = "rank",
+    at: str = "any",
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return hit@k: the share of words whose rank is k or better.
+
+    Parameters
+    ----------
+    words
+        `Reading.words`, whole or in part, with more columns if wanted (``model``).
+    ks
+        Which k.
+    by
+        Columns to keep apart: add ``language``, ``condition``, or a binned ``frequency`` or ``length``.
+    rank
+        ``rank``, ``rank_full``, ``rank_whole`` or ``rank_whole_full``.
+    at
+        ``any`` or ``last`` unit of the word.
+    level, draws, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame: `by`, ``k, hit, low, high, utterances, words``; no interval for fewer than four utterances.
+    """
+    by, rows = list(by), []
+    for key, group in words[words["at"] == at].groupby(by, sort=False, observed=True):
+        hit = group[rank].to_numpy()[:, None] <= np.array(ks)
+        codes, names = pd.factorize(group["utterance"])
+        sums = np.zeros((len(names), len(ks) + 1))
+        np.add.at(sums, codes, np.column_stack([hit, np.ones(len(hit))]))
+        totals = _resampled(sums, draws, seed)
+        low, high = _interval(totals[:, :-1] / totals[:, -1:], level, len(names))
+        for i, k in enumerate(ks):
+            row = {"k": k, "hit": float(hit[:, i].mean()), "low": low[i], "high": high[i]}
+            rows.append({**dict(zip(by, key, strict=True)), **row, "utterances": len(names), "words": len(hit)})
+    return pd.DataFrame(rows, columns=[*by, "k", "hit", "low", "high", "utterances", "words"])
+
+
+def unit_curves(
+    units: pd.DataFrame, *, by: Sequence[str] = ("layer",), level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return means over utterances of masses, unit loss and unit hits, as `mean_over_utterances` does."""
+    measures = ["text_mass", "unit_mass", "unit_loss", *(f"unit_hit{k}" for k in KS)]
+    return mean_over_utterances(units, measures, by=by, level=level, draws=draws, seed=seed)
+
+
+def mean_over_utterances(
+    table: pd.DataFrame,
+    measures: Sequence[str],
+    *,
+    by: Sequence[str],
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Average columns over rows inside each utterance, then over utterances, with an interval over these.
+
+    Returns
+    -------
+    DataFrame: `by`, ``measure, mean, low, high, utterances``; NaN is left out.
+    """
+    by, rows = list(by), []
+    for key, group in table.groupby(by, sort=False, observed=True):
+        each = group.groupby("utterance", sort=False)[list(measures)].mean()
+        for measure in measures:
+            values = each[measure].dropna().to_numpy(float)
+            row = {"measure": measure, "mean": np.nan, "low": np.nan, "high": np.nan, "utterances": len(values)}
+            if len(values):
+                means = _resampled(values[:, None], draws, seed) / len(values)
+                low, high = _interval(means, level, len(values))
+                row |= {"mean": values.mean(), "low": low[0], "high": high[0]}
+            rows.append({**dict(zip(by, key, strict=True)), **row})
+    return pd.DataFrame(rows, columns=[*by, "measure", "mean", "low", "high", "utterances"])
+
+
+def phases(
+    reading: Reading,
+    *,
+    k: int = 10,
+    rank: str = "rank",
+    at: str = "any",
+    least: float = 0.05,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return where the phases of latent text begin.
+
+    With the excess e of hit@k over that of the matched random word, and the masses of text and of units:
+
+    ``transcription begins``  first layer where e(spoken) reaches half its maximum, if that is at least `least`
+    ``transcription peaks``   layer of that maximum
+    ``prediction begins``     first layer behind the peak where e(next) is above e(spoken) and at least `least`
+    ``speech returns``        first layer from which units hold more mass than text up to the last layer, if text held
+                              more before
+
+    Parameters
+    ----------
+    reading
+        Of `read_words`, with the layers in their order.
+    k, rank, at
+        As of `hits`.
+    least
+        Smallest excess that counts.
+    level, draws, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame: ``boundary, layer`` (a name, "" where there is none), ``low, high`` (layers, over the draws in which it
+    exists) and ``found`` (share of such draws).
+    """
+    table = reading.words[reading.words["at"] == at]
+    layers, names = table["layer"].unique(), reading.units["utterance"].unique()
+    place = {name: i for i, name in enumerate(names)}
+    # (utterance, [hits, words], target, layer), then masses (utterance, [text, unit], layer), weighted by positions.
+    sums = np.zeros((len(names), 2, 3, len(layers)))
+    targets = ["spoken", "next", "random"]
+    known = table[table["target"].isin(targets)]
+    columns = (
+        known["utterance"].map(place),
+        known["target"].map(targets.index),
+        known["layer"].map(list(layers).index),
+    )
+    who, what, where = (np.asarray(column, np.int64) for column in columns)
+    zero = np.zeros_like(who)
+    np.add.at(sums, (who, zero, what, where), known[rank].to_numpy() <= k)
+    np.add.at(sums, (who, zero + 1, what, where), 1)
+    masses = np.stack(
+        [
+            reading.units.assign(mass=reading.units[m] * reading.units["positions"])
+            .pivot(index="utterance", columns="layer", values="mass")
+            .loc[names, list(layers)]
+            .to_numpy()
+            for m in ("text_mass", "unit_mass")
+        ],
+        axis=1,
+    )
+    drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
+    own = _boundaries(sums.sum(0), masses.sum(0), least)
+    each = np.array([_boundaries(sums[d].sum(0), masses[d].sum(0), least) for d in drawn])
+    rows = []
+    for i, boundary in enumerate(BOUNDARIES):
+        there = each[:, i][np.isfinite(each[:, i])]
+        low = high = ""
+        if len(there) and len(names) >= _FEWEST:
+            ends = np.quantile(there, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+            low, high = (str(layers[int(end)]) for end in ends)
+        layer = str(layers[int(own[i])]) if np.isfinite(own[i]) else ""
+        rows.append({"boundary": boundary, "layer": layer, "low": low, "high": high, "found": len(there) / draws})
+    return pd.DataFrame(rows)
+
+
+BOUNDARIES = ("transcription begins", "transcription peaks", "prediction begins", "speech returns")
+_FEWEST = 4
+
+
+def _boundaries(sums: NDArray, masses: NDArray, least: float) -> list[float]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spoken, ahead, chance = np.nan_to_num(sums[0] / sums[1])
+    spoken, ahead = spoken - chance, ahead - chance
+    found = [np.nan] * 4
+    peak = int(spoken.argmax())
+    if spoken[peak] >= least:
+        found[0] = float(np.flatnonzero(spoken >= spoken[peak] / 2)[0])
+        found[1] = float(peak)
+        later = np.flatnonzero((ahead > spoken) & (ahead >= least) & (np.arange(len(spoken)) > peak))
+        found[2] = float(later[0]) if len(later) else np.nan
+    text = np.flatnonzero(masses[0] > masses[1])
+    if len(text) and text[-1] + 1 < masses.shape[1]:
+        found[3] = float(text[-1] + 1)
+    return found
+
+
+def unigram_hits(
+    train: Sequence[Spoken], test: Sequence[Spoken], *, ks: Sequence[int] = KS, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return what hit@k is had without any model: by the commonest words, and by the words that each unit occurs in.
+
+    ``frequency`` always names the k commonest words of the training utterances in the language; ``unit`` names, at each
+    unit, the k words in which this unit was heard most, and may hit at any unit of the word, as the lens may.
+
+    Returns
+    -------
+    DataFrame: ``control, k, hit, low, high, utterances, words``, as `hits` gives for whole words.
+    """
+    common: dict[str, Counter[str]] = defaultdict(Counter)
+    heard: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for s in train:
+        language = s.meta.get("language", "")
+        common[language] += count_words([s.texts()])
+        for unit, k in zip(s.units.ids, words_of_units(s.units, s.words), strict=True):
+            if k >= 0:
+                heard[language, int(unit)][s.words[k][2].lower()] += 1
+    rows = []
+    for s in test:
+        language, belongs = s.meta.get("language", ""), words_of_units(s.units, s.words)
+        for k, word in enumerate(s.texts()):
+            mine = s.units.ids[belongs == k]
+            if len(mine):
+                by_unit = min(_rank_in(heard[language, int(unit)], word.lower()) for unit in mine)
+                for control, rank in (("frequency", _rank_in(common[language], word.lower())), ("unit", by_unit)):
+                    rows.append({"utterance": s.id, "control": control, "rank": rank, "at": "any"})
+    if not rows:
+        raise ArticulensError(
+            f"none of {len(test)} utterances has a word with a unit; give test utterances with words."
+        )
+    return hits(pd.DataFrame(rows), ks=ks, by=["control"], draws=draws, seed=seed)
+
+
+def _rank_in(counts: Counter[str], word: str) -> float:
+    """Return the rank of a word by its count, ties against it; infinite for an unseen word."""
+    return sum(n >= counts[word] for n in counts.values()) if counts[word] else np.inf
+
+
+def text_loss_after_speech(
+    lm: SpeechLM,
+    spoken: Sequence[Spoken],
+    *,
+    share: float = 0.5,
+    contexts: Sequence[str] = CONTEXTS,
+    seed: int = 0,
+    batch: int = 16,
+) -> pd.DataFrame:
+    """Return how well the second part of an utterance is predicted as text, after its first part.
+
+    Parameters
+    ----------
+    lm
+        A model that has text.
+    spoken
+        Utterances of two words or more; shorter ones are left out.
+    share
+        Share of the words that are context (at least one, and one is left to predict).
+    contexts
+        The first part as ``speech``, as ``other speech`` (that of another utterance in the same language: what a mere
+        change of modality does), as ``text``, or ``nothing``.
+    seed, batch
+        What draws the other utterance; sequences run at once.
+
+    Returns
+    -------
+    DataFrame: ``utterance, speaker, language, condition, context, loss`` (nats a text token), ``tokens``.
+
+    Raises
+    ------
+    ArticulensError
+        When no utterance has two words, or the model has no text.
+    """
+    usable = [s for s in spoken if len(s.words) > 1]
+    if not usable:
+        raise ArticulensError(f"none of {len(spoken)} utterances has two words with times; give some that have.")
+    rng, vocabulary = np.random.default_rng(seed), lm.vocabulary
+    cuts = [min(len(s.words) - 1, max(1, round(share * len(s.words)))) for s in usable]
+    plain = [interleave(s, vocabulary, np.zeros(len(s.words), bool)) for s in usable]
+    heard = [interleave(s, vocabulary, np.arange(len(s.words)) < cut) for s, cut in zip(usable, cuts, strict=True)]
+    n_prefix, mark = len(vocabulary.prefix), int(vocabulary.text_mark is not None)
+    items: list[tuple[Tokens, int, dict]] = []
+    for i, (s, cut) in enumerate(zip(usable, cuts, strict=True)):
+        begin = int(np.flatnonzero((heard[i].kinds == TEXT) & (heard[i].words >= cut))[0]) - mark
+        head, tail = heard[i].part(0, begin), heard[i].part(begin, len(heard[i]))
+        others = [j for j, o in enumerate(usable) if o.texts() != s.texts()]
+        same = [j for j in others if usable[j].meta.get("language") == s.meta.get("language")] or others
+        for context in contexts:
+            if context == "other speech" and not same:
+                continue
+            if context == "other speech":
+                other = heard[same[rng.integers(len(same))]]
+                stop = int(np.flatnonzero(other.kinds == UNIT)[-1]) + 1
+                whole = join_tokens(other.part(0, stop), tail)
+            elif context == "text":
+                whole = plain[i]
+            else:
+                whole = join_tokens(head if context == "speech" else heard[i].part(0, n_prefix), tail)
+            n = len(tail) - mark
+            meta = {key: s.meta.get(key, "") for key in ("speaker", "language", "condition")}
+            items.append((whole, n, {"utterance": s.id, **meta, "context": context}))
+    losses = last_losses(lm, [(whole, n) for whole, n, _ in items], batch=batch)
+    return pd.DataFrame(
+        [{**about, "loss": loss, "tokens": n} for (_, n, about), loss in zip(items, losses, strict=True)]
+    )
+
+
+def last_losses(lm: SpeechLM, items: Sequence[tuple[Tokens, int]], *, batch: int = 16) -> list[float]:
+    """Return the mean loss (nats) of the last n tokens of each sequence, given as (tokens, n)."""
+    losses = [0.0] * len(items)
+    order = sorted(range(len(items)), key=lambda i: len(items[i][0]))
+    for first in range(0, len(order), batch):
+        rows = order[first : first + batch]
+        ids = torch.full((len(rows), max(len(items[i][0]) for i in rows)), lm.vocabulary.pad)
+        for row, i in enumerate(rows):
+            ids[row, : len(items[i][0])] = torch.from_numpy(items[i][0].ids)
+        states = lm.run(ids, None, ())
+        for row, i in enumerate(rows):
+            tokens, n = items[i]
+            logits = lm.head(states[row, len(tokens) - n - 1 : len(tokens) - 1]).float()
+            wanted = torch.from_numpy(tokens.ids[-n:]).to(logits.device)
+            losses[i] = float(cross_entropy(logits, wanted))
+    return losses
+
+
+def _resampled(sums: NDArray, draws: int, seed: int) -> NDArray:
+    """Return sums over resampled rows: ``(rows, columns)`` to ``(draws, columns)``."""
+    n = len(sums)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    return counts @ sums
+
+
+def _interval(values: NDArray, level: float, n: int) -> tuple[NDArray, NDArray]:
+    if n < _FEWEST:
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
