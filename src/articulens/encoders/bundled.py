@@ -148,7 +148,7 @@ BUNDLED: tuple[Model, ...] = (
         "English (LibriSpeech); synthetic German, Spanish, Finnish, French, Italian, Russian, Swedish, Turkish",
         1.99,
         "en de es fi fr it ru sv tr",
-        "7432d732115c3441f241aaecd81a8508e65728aa91e39baadb7e1ca5b7f3a0cd",
+        "e5a101e22628f90b256508e5ffc8e1696d0ed4fee3048275aff0debf46105435",
         architecture=SMALL_ECAPA,
     ),
 )
