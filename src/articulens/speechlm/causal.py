@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from articulens.errors import ArticulensError
 from articulens.speechlm.measures import mean_over_utterances
 from articulens.speechlm.model import SpeechLM
-from articulens.speechlm.readings import matched_word, word_facts
+from articulens.speechlm.readings import matched_words, word_facts
 from articulens.speechlm.sequences import TEXT, UNIT, Spoken, Tokens, interleave
 
 REMOVED = ("nothing", "word", "random word", "random directions")
@@ -118,6 +118,7 @@ def _items(
     lm: SpeechLM, spoken: Sequence[Spoken], counts: Mapping[str, int] | None, most: int, rng: np.random.Generator
 ) -> list[dict]:
     facts = word_facts(spoken, counts)
+    matched = dict(zip(facts.index, matched_words(facts, rng), strict=True))
     items = []
     for row, s in enumerate(spoken):
         texts = s.texts()
@@ -125,7 +126,7 @@ def _items(
             tokens = interleave(s, lm.vocabulary, np.arange(len(texts)) <= k)
             last = int(np.flatnonzero((tokens.kinds == TEXT) & (tokens.words == k + 1))[-1])
             tokens, positions = tokens.part(0, last + 1), tokens.where(k)
-            other = matched_word(facts, row, k, rng)
+            other = matched[row, k]
             usable = lm.vocabulary.spellings(texts[k]) and other and lm.vocabulary.spellings(other)
             if usable and len(positions):
                 items.append(

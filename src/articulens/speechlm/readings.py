@@ -124,18 +124,23 @@ def word_facts(spoken: Sequence[Spoken], counts: Mapping[str, int] | None = None
     return pd.concat(tables, keys=range(len(spoken)), names=["row", "index"])
 
 
-def matched_word(facts: pd.DataFrame, row: int, index: int, rng: np.random.Generator) -> str | None:
-    """Return another word of the language, that the utterance does not hold, of like frequency and length.
+def matched_words(facts: pd.DataFrame, rng: np.random.Generator) -> list[str | None]:
+    """Return for each word another one of its language, of like frequency and length, that its utterance does not hold.
 
-    One of the nearest five; a factor of ten in frequency weighs as much as four letters. None when there is no other.
+    Drawn from the nearest five, where a factor of ten in frequency weighs as much as four letters; None where the
+    language has no other word.
     """
-    mine = facts.xs(row, level="row")
-    word = mine.loc[[index]]
-    other = (facts["language"] == word["language"].iloc[0]) & ~facts["word"].isin(mine["word"])
-    pool = facts[other].drop_duplicates("word")
-    far = (pool["frequency"] - word["frequency"].iloc[0]).abs() + (pool["length"] - word["length"].iloc[0]).abs() / 4
-    nearest = pool["word"].to_numpy()[np.argsort(far.to_numpy(), kind="stable")[:5]]
-    return str(rng.choice(nearest)) if len(nearest) else None
+    found: list[str | None] = []
+    types = {language: group.drop_duplicates("word") for language, group in facts.groupby("language")}
+    pools = {k: (t["word"].to_numpy(), t["frequency"].to_numpy(), t["length"].to_numpy()) for k, t in types.items()}
+    for _, mine in facts.groupby(level="row", sort=False):
+        words, frequencies, lengths = pools[mine["language"].iloc[0]]
+        free = ~np.isin(words, mine["word"].to_numpy())
+        for frequency, length in zip(mine["frequency"], mine["length"], strict=True):
+            far = np.abs(frequencies - frequency) + np.abs(lengths - length) / 4
+            nearest = words[free][np.argsort(far[free], kind="stable")[:5]]
+            found.append(str(nearest[rng.integers(len(nearest))]) if len(nearest) else None)
+    return found
 
 
 def _slots(
@@ -146,6 +151,7 @@ def _slots(
     rng: np.random.Generator,
 ) -> tuple[list[_Slot], list[int]]:
     """Return a slot for every word that has units, and the token of each place of the flat arrays."""
+    matched = dict(zip(facts.index, matched_words(facts, rng), strict=True))
     slots: list[_Slot] = []
     flat: list[int] = []
     for row, (one, tokens) in enumerate(zip(spoken, sequences, strict=True)):
@@ -157,8 +163,8 @@ def _slots(
             candidates = {"spoken": word}
             if k + 1 < len(texts):
                 candidates["next"] = texts[k + 1]
-            if (matched := matched_word(facts, row, k, rng)) is not None:
-                candidates["random"] = matched
+            if (other_word := matched[row, k]) is not None:
+                candidates["random"] = other_word
             if other:
                 candidates["shuffled"] = other[round(k * (len(other) - 1) / max(1, len(texts) - 1))]
             places: dict[int, int] = {}
