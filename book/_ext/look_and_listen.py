@@ -1,11 +1,11 @@
-"""The directives ``{explorer}`` and ``{player}``: pages that a reader can play with, made from the committed tables."""
+"""The directives ``{explorer}``, ``{player}`` and ``{moved}``: pages that a reader can play with, made from the committed tables."""
 
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from articulens.publishing import explorer, player
+from articulens.publishing import explorer, moved, player
 
 RESULTS = "data/results"
 
@@ -23,6 +23,10 @@ class _Look(Directive):
         results = Path(env.app.srcdir, RESULTS)
         for table in self.tables:
             env.note_dependency(str(results / f"{table}.parquet"))
+        missing = [table for table in self.tables if not Path(results, f"{table}.parquet").is_file()]
+        if missing:
+            text = f"Not shown: {', '.join(missing)}; run the chapter that writes it."
+            return [nodes.paragraph("", text)]
         static = "../" * env.docname.count("/") + "_static"
         html, figure = self.make(results, static)
         images = Path(env.app.outdir, "_images")
@@ -52,8 +56,19 @@ class Player(_Look):
         return player.player_html(results, static)
 
 
+class Moved(_Look):
+    """The versions that chapter 11 exported."""
+
+    tables = moved.TABLES
+
+    def make(self, results, static):
+        """Return markup and figure."""
+        return moved.moved_html(results, static)
+
+
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("explorer", Explorer)
     app.add_directive("player", Player)
+    app.add_directive("moved", Moved)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,5 @@
 // The player: the sound's clock moves everything; all else only asks where the articulators are at a time.
+// It has two pages: utterances read layer by layer, and versions of an utterance (untouched, moved, read) by several readers.
 "use strict";
 (() => {
 const root = document.getElementById("player");
@@ -37,10 +38,12 @@ function moments(positions, c) {
 }
 function place() {                         // as predicted, or with mean and spread of each channel as measured
   const raw = spoken.predicted[layer];
-  if (!control.placed.checked) return raw;
+  if (!control.placed?.checked) return raw;
   const of = data.channels.map((_, c) => [...moments(raw, c), ...moments(spoken.measured, c)]);
   return raw.map((v, i) => { const [m, s, own, spread] = of[i % k]; return (v - m) / s * spread + own; });
 }
+// What is drawn: the truth, what was read, and on the page of versions the same mouth untouched.
+const drawn = () => ({...(spoken.before && {before: spoken.before}), measured: spoken.measured, predicted: placed});
 const phoneAt = seconds => spoken.phones.find(p => p[1] <= seconds && seconds < p[2]);
 function shownTime() {                     // with reduced motion the picture steps from phone to phone
   const phone = still.matches && phoneAt(sound.currentTime);
@@ -60,21 +63,21 @@ function drawMouth() {
   svg(mouth, "path", {d: `M${right - 16} ${bottom - 4}h10`, class: "look-outline"});
   svg(mouth, "text", {x: right - 16, y: bottom - 5.5}, "10 mm");
   parts = {errors: sensors.map(() => svg(mouth, "line", {class: "look-error"}))};
-  for (const kind of ["measured", "predicted"]) {
+  for (const kind of Object.keys(drawn())) {
     parts[kind] = {
-      trails: sensors.map(() => svg(mouth, "polyline", {class: `look-trail ${kind}`})),
+      trails: kind === "before" ? [] : sensors.map(() => svg(mouth, "polyline", {class: `look-trail ${kind}`})),
       tongue: svg(mouth, "path", {class: `look-tongue ${kind}`}),
-      marks: sensors.map(sensor => kind === "measured"
-        ? svg(mouth, "circle", {r: 1.7, class: kind, "data-sensor": sensor})
-        : svg(mouth, "path", {d: "M0-2.3L2.3 0L0 2.3L-2.3 0Z", class: kind, "data-sensor": sensor})),
+      marks: sensors.map(sensor => kind === "predicted"
+        ? svg(mouth, "path", {d: "M0-2.3L2.3 0L0 2.3L-2.3 0Z", class: kind, "data-sensor": sensor})
+        : svg(mouth, "circle", {r: kind === "before" ? 2.4 : 1.7, class: kind, "data-sensor": sensor})),
     };
   }
   parts.names = sensors.map(sensor => svg(mouth, "text", {"text-anchor": "middle"}, sensor));
 }
 const point = (mm, sensor) => [mm[column[sensor + ".x"]] / 100, -mm[column[sensor + ".z"]] / 100];
 function moveMouth(seconds) {
-  const both = {measured: spoken.measured, predicted: placed}, places = {};
-  for (const [kind, positions] of Object.entries(both)) {
+  const places = {};
+  for (const [kind, positions] of Object.entries(drawn())) {
     const mm = at(positions, seconds), p = places[kind] = sensors.map(s => point(mm, s));
     p.forEach(([x, z], i) => parts[kind].marks[i].setAttribute("transform", `translate(${x} ${z})`));
     const [a, b, c] = ["TT", "TB", "TD"].map(s => p[sensors.indexOf(s)]);
@@ -109,7 +112,7 @@ function drawStrip() {
     svg(strip, "path", {d: `M${X(start)} ${HIGH}v${PHONES}`, class: "look-error"});
     if (label !== "_") svg(strip, "text", {x: X((start + end) / 2), y: HIGH + 16, "text-anchor": "middle"}, label);
   }
-  const c = column[control.trace.value], series = {measured: spoken.measured, predicted: placed};
+  const c = column[control.trace.value], series = drawn();
   const values = Object.values(series).flatMap(s => s.filter((_, i) => i % k === c));
   const low = Math.min(...values), high = Math.max(...values);
   for (const [kind, s] of Object.entries(series)) {
@@ -125,6 +128,10 @@ function drawStrip() {
 
 // ---- all together
 function tell() {                          // for those who listen to the page; not at every frame
+  if (spoken.told) {
+    summary.textContent = spoken.told[layer];
+    return;
+  }
   const [r, mm] = spoken.scores[layer];
   summary.textContent = `${spoken.id}: “${spoken.text}” (${spoken.language}, ${spoken.condition}). ` +
     `Layer ${layer}, in this utterance alone: mean r over channels ${r.toFixed(2)}; ` +
@@ -145,7 +152,7 @@ function move() {
 }
 function redraw() {
   layer = data.layers[control.layer.value];
-  control.layer.setAttribute("aria-valuetext", `layer ${layer}`);
+  control.layer.setAttribute("aria-valuetext", spoken.before ? layer : `layer ${layer}`);
   control.layer.labels[0].querySelector("b").textContent = layer;
   placed = place();
   drawStrip();
@@ -157,22 +164,34 @@ function seek(seconds) {
   sound.currentTime = Math.max(0, Math.min(seconds, spoken.seconds));
   move();
 }
+function listen() {                        // to the version, or to the same words untouched
+  const seconds = sound.currentTime, playing = !sound.paused;
+  sound.src = control.untouched?.checked ? data.utterances[spoken.untouched].sound : spoken.sound;
+  sound.playbackRate = Number(control.speed.value);
+  return {seconds, playing};
+}
 function open() {
   spoken = data.utterances[control.utterance.selectedIndex];
-  sound.src = spoken.sound;
-  sound.playbackRate = Number(control.speed.value);
+  spoken.before = data.utterances[spoken.untouched]?.measured;
+  listen();
   control.time.max = spoken.seconds;
   drawMouth();
   redraw();
 }
 control.utterance.replaceChildren(
-  ...data.utterances.map(u => new Option(`${u.speaker}, ${u.language} ${u.condition}: ${u.text}`)));
+  ...data.utterances.map(u => new Option(u.name ?? `${u.speaker}, ${u.language} ${u.condition}: ${u.text}`)));
 control.trace.replaceChildren(...data.channels.map(c => new Option(c)));
 control.trace.value = data.channels.includes("TT.z") ? "TT.z" : data.channels[0];
 control.layer.max = data.layers.length - 1;
 control.layer.value = data.layers.indexOf(data.layer);
 control.utterance.onchange = open;
-control.layer.oninput = control.trace.onchange = control.placed.onchange = redraw;
+control.layer.oninput = control.trace.onchange = redraw;
+if (control.placed) control.placed.onchange = redraw;
+if (control.untouched) control.untouched.onchange = () => {
+  const {seconds, playing} = listen();
+  sound.currentTime = seconds;
+  if (playing) sound.play();
+};
 control.speed.onchange = () => { sound.playbackRate = Number(control.speed.value); };
 control.time.oninput = () => seek(Number(control.time.value));
 control.play.onclick = () => sound.paused ? sound.play() : sound.pause();

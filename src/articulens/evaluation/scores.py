@@ -171,18 +171,29 @@ def fit_splits(
     if scale not in SCALES:
         raise ArticulensError(f"unknown target scale '{scale}'; known: {', '.join(SCALES)}.")
     for split in protocol.splits(table):
-        train: Any = np.flatnonzero(split.train)
-        parts = {i: moments[i] for i in train}
-        mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
-        if scale == "speaker":
-            speakers = table["speaker"].to_numpy()[train]
-            own = {s: Moments.target_statistics(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)}
-            parts = {i: parts[i].standardise_targets(*own[s]) for i, s in zip(train, speakers, strict=True)}
-            mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
-        inner = pd.factorize(split.inner[train])[0] % inner_folds
-        folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
-        fitted = settled(probe, len(folds)).fit_moments(Moments.sum(folds), folds=folds)
-        yield split, fitted.rescaled(mean, spread)
+        yield split, fit_split(table, moments, split, probe, scale, inner_folds)
+
+
+def fit_split(
+    table: pd.DataFrame,
+    moments: Sequence[Moments],
+    split: Split,
+    probe: LinearProbe,
+    scale: str = "speaker",
+    inner_folds: int = 3,
+) -> LinearProbe:
+    """Return a probe fitted to the training cells of one split, which predicts mm."""
+    train: Any = np.flatnonzero(split.train)
+    parts = {i: moments[i] for i in train}
+    mean, spread = np.zeros(moments[0].k), np.ones(moments[0].k)
+    if scale == "speaker":
+        speakers = table["speaker"].to_numpy()[train]
+        own = {s: Moments.target_statistics(parts[i] for i in train[speakers == s]) for s in np.unique(speakers)}
+        parts = {i: parts[i].standardise_targets(*own[s]) for i, s in zip(train, speakers, strict=True)}
+        mean, spread = (np.mean(values, axis=0) for values in zip(*own.values(), strict=True))
+    inner = pd.factorize(split.inner[train])[0] % inner_folds
+    folds = [Moments.sum(parts[i] for i in train[inner == fold]) for fold in np.unique(inner)]
+    return settled(probe, len(folds)).fit_moments(Moments.sum(folds), folds=folds).rescaled(mean, spread)
 
 
 def settled(probe: LinearProbe, groups: int) -> LinearProbe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from scipy.signal import spectrogram
 from articulens.agreement import Agreement
 from articulens.corpora import open_corpus
 from articulens.corpora.corpus import Corpus
-from articulens.corpora.labels import read_intervals
+from articulens.corpora.labels import Interval, read_intervals
 from articulens.corpora.schema import Utterance
 from articulens.errors import ArticulensError
 from articulens.evaluation.comparison import at_chosen_layer
@@ -64,8 +65,8 @@ def pack(table: pd.DataFrame, corpus: Corpus) -> dict[str, Any]:
             {
                 **_about(known[str(name)], corpus),
                 "times": truth["time_s"].round(4).to_list(),
-                "measured": _hundredths(truth[channels].to_numpy()),
-                "predicted": {layer: _hundredths(read[layer]) for layer in layers},
+                "measured": hundredths(truth[channels].to_numpy()),
+                "predicted": {layer: hundredths(read[layer]) for layer in layers},
                 "scores": {
                     layer: [round(float(a.r.mean()), 3), round(float(np.sqrt(np.mean(a.rmse**2))), 2)]
                     for layer, a in scores.items()
@@ -91,20 +92,27 @@ def player_html(results: Path, static: str) -> tuple[str, bytes]:
     layer = at_chosen_layer(scores[scores["protocol"] == "loso_sentence"], by=["protocol"])["layer"].mode()[0]
     figure = BytesIO()
     movement_traces(table, utterance=data["utterances"][0]["id"], layer=layer).savefig(figure, format="png", dpi=144)
-    text = json.dumps(data | {"layer": layer}, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    return _PAGE.replace("@STATIC@", static).replace("@DATA@", text), figure.getvalue()
+    return fill(_WORDS, static, data | {"layer": layer}), figure.getvalue()
 
 
 def _about(utterance: Utterance, corpus: Corpus) -> dict[str, Any]:
-    samples, rate_hz = corpus.read_audio(utterance)
-    rest = speaker_card(corpus, utterance.speaker)["drawings_centi"]["rest"]
     phones = read_intervals(utterance.labels) if utterance.labels else []
     return {
-        "id": utterance.id,
-        "speaker": utterance.speaker,
         "text": utterance.text or "",
         "language": utterance.language,
         "condition": utterance.condition,
+        **shown(utterance.id, utterance.speaker, corpus, phones, *corpus.read_audio(utterance)),
+    }
+
+
+def shown(
+    name: str, speaker: str, corpus: Corpus, phones: Sequence[Interval], samples: Any, rate_hz: int
+) -> dict[str, Any]:
+    """Return what is heard and drawn of one recording: sound, spectrogram, phones, and the speaker's mouth at rest."""
+    rest = speaker_card(corpus, speaker)["drawings_centi"]["rest"]
+    return {
+        "id": name,
+        "speaker": speaker,
         "seconds": round(len(samples) / rate_hz, 4),
         "phones": [[label, round(start, 4), round(end, 4)] for start, end, label in phones],
         "outline": {part: (np.asarray(rest[part]) / 10).tolist() for part in ("upper", "lower")},
@@ -113,7 +121,8 @@ def _about(utterance: Utterance, corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def _hundredths(positions: Any) -> list[int]:
+def hundredths(positions: Any) -> list[int]:
+    """Return positions in mm, frame by frame, as whole hundredths."""
     return np.round(100 * positions).astype(int).ravel().tolist()
 
 
@@ -141,29 +150,45 @@ def _picture(samples: Any, rate_hz: int) -> bytes:
     return stream.getvalue()
 
 
-_PAGE = """<section id="player" class="look" aria-label="Player">
+PAGE = """<section id="player" class="look" aria-label="Player">
 <div class="look-controls" hidden>
-<label>Utterance <select name="utterance"></select></label>
+<label>@WHAT@ <select name="utterance"></select></label>
 <label>Trace <select name="trace"></select></label>
 <label>Speed <select name="speed"><option>1</option><option>0.5</option><option>0.25</option></select></label>
 </div>
-<svg class="look-mouth" role="img" hidden
-aria-label="Mid-sagittal view, lips to the right: measured sensors as discs, predicted ones as diamonds, moving."></svg>
-<p class="look-legend" hidden><span class="look-a">●</span> measured <span class="look-b">◆</span> predicted
+<svg class="look-mouth" role="img" hidden aria-label="Mid-sagittal view, lips to the right: @SEEN@, moving."></svg>
+<p class="look-legend" hidden>@KEYS@
 <span class="look-now"></span></p>
 <div class="look-controls" hidden>
 <button type="button" name="play">Play</button>
 <label class="look-wide">Time <input type="range" name="time" min="0" step="0.02"></label>
-<label class="look-wide"><span>Layer <b></b></span> <input type="range" name="layer" min="0" step="1"></label>
+<label class="look-wide"><span>@READER@ <b></b></span> <input type="range" name="layer" min="0" step="1"></label>
 </div>
-<label class="look-check" hidden><input type="checkbox" name="placed">
-Move and scale the prediction onto this mouth, channel by channel: all that r sees</label>
+<label class="look-check" hidden><input type="checkbox" @CHECK@</label>
 <svg class="look-strip" role="img" hidden
 aria-label="Spectrogram, phones and one channel over time, with a line where the sound is; click to go there."></svg>
 <p class="look-summary" aria-live="polite"></p>
-<noscript><img src="@STATIC@/../_images/player.png" width="640"
-alt="Height of tongue tip, tongue dorsum and lower lip over time in one utterance, measured and predicted."></noscript>
+<noscript><img src="@STATIC@/../_images/@IMAGE@.png" width="640" alt="@ALT@"></noscript>
 <script type="application/json">@DATA@</script>
 <script defer src="@STATIC@/look/player.js"></script>
 </section>
 """
+_WORDS = {
+    "WHAT": "Utterance",
+    "SEEN": "measured sensors as discs, predicted ones as diamonds",
+    "KEYS": '<span class="look-a">●</span> measured <span class="look-b">◆</span> predicted',
+    "READER": "Layer",
+    "CHECK": """name="placed">
+Move and scale the prediction onto this mouth, channel by channel: all that r sees""",
+    "IMAGE": "player",
+    "ALT": "Height of tongue tip, tongue dorsum and lower lip over time in one utterance, measured and predicted.",
+}
+
+
+def fill(words: dict[str, str], static: str, data: dict[str, Any]) -> str:
+    """Return the markup of a page: `words` in their places, and `data` for its script."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    page = PAGE
+    for place, content in (words | {"STATIC": static, "DATA": text}).items():
+        page = page.replace(f"@{place}@", content)
+    return page

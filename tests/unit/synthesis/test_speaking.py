@@ -1,5 +1,7 @@
 """One synthetic speaker saying things: physics, determinism, interventions. Needs the extra [synth]."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,12 @@ from articulens.synthesis.corpus import _producer, synthesise
 from articulens.synthesis.inventory import VOWELS, formant_range
 from articulens.synthesis.sensors import CHANNELS
 from articulens.synthesis.trajectories import boundaries
+from articulens.synthesis.versions import prompt_of, read_versions, say_versions
 from articulens.synthesis.vtl import P, VocalTract
 
 pytest.importorskip("vocaltractlab_cython", reason="the extra [synth] is not installed", exc_type=ImportError)
 
+MOVED = Path(__file__).parents[3] / "data" / "moved"
 PROMPT = Prompt("FIN02_L1_test", "Tapa kuuma.", "fi", "L1", "T2", "test")
 
 
@@ -120,6 +124,21 @@ def test_damping_delaying_and_clamping(producer, made):
     fits = [np.corrcoef(late.tract[150:-150, column], np.roll(made.tract[:, column], k)[150:-150])[0, 1] for k in lags]
     assert abs(int(np.argmax(fits)) - 50) <= 3
     assert np.array_equal(np.delete(late.tract, [P["LP"], P["LD"]], 1), np.delete(made.tract, [P["LP"], P["LD"]], 1))
+
+
+def test_a_move_that_this_mouth_cannot_do_is_refused_in_a_sentence(producer):
+    with pytest.raises(ArticulensError, match=r"TB\.x-2\.5: this anatomy lets TB move [+-]\d\.\d mm where -2\.5 mm"):
+        producer.say(PROMPT, parse("TB.x-2.5"))
+
+
+def test_a_version_of_the_shipped_set_comes_out_again(producer):
+    (shipped,) = read_versions(MOVED, [producer.speaker.id])
+    again = say_versions(producer, prompt_of(producer.speaker), ["LL.z-2.5"])
+    at = shipped.names.index("LL.z-2.5")
+    assert (again.utterance, again.intervals) == (shipped.utterance, shipped.intervals)
+    np.testing.assert_allclose(again.positions[1], shipped.positions[at], atol=0.03)
+    assert np.corrcoef(again.audio[1], shipped.audio[at])[0, 1] > 0.98, "but for what Opus leaves out"
+    assert np.corrcoef(again.audio[1], shipped.audio[0])[0, 1] < 0.97, "and it is not the untouched one"
 
 
 @pytest.mark.parametrize(
