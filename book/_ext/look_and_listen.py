@@ -1,4 +1,4 @@
-"""The directives ``{explorer}``, ``{player}`` and ``{moved}``: pages that a reader can play with, made from the committed tables."""
+"""The directives ``{explorer}``, ``{player}`` and ``{moved}``: pages to play with, made from the committed tables."""
 
 from pathlib import Path
 
