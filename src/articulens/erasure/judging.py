@@ -1,0 +1,177 @@
+"""From damage to verdicts: whether what was erased is used, beyond what erasing anything of that size would break.
+
+Two kinds of chance stand against a claim. Another sample of *speakers* might show nothing: intervals and the max-|t|
+sign-flip test over speakers answer that. And a *subspace* that means nothing might hit what the network uses by luck,
+for all speakers alike: the spread over random subspaces answers that, and no number of speakers can. A claim needs
+both. The rules were held against networks whose truth is known (``tests/unit/erasure/test_planted_truth.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from articulens.errors import ArticulensError
+from articulens.evaluation.inference import FEWEST, sign_flip, speaker_interval
+
+USED, UNUSED, UNDECIDED = "used", "not used beyond chance", "undecided"
+MARGIN = 0.05
+"""Share of what erasing everything breaks, below which damage beyond chance counts as none."""
+ALPHA, ALPHA_SUBSPACE = 0.05, 0.025
+"""Level of the two-sided test over speakers, and of the one-sided test over subspaces."""
+
+_WHERE = ["layer", "measure", "read_at"]
+
+
+def shares(damage: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column ``share``: damage per mean damage of erasing everything at the same layer.
+
+    Layers, measures and models become comparable: 0 is no damage, 1 what the loss of the whole layer does.
+    """
+    worst = damage[damage["method"] == "everything"].groupby(_WHERE, sort=False)["damage"].mean().rename("worst")
+    table = damage.merge(worst, on=_WHERE, how="left")
+    return table.assign(share=table["damage"] / table["worst"]).drop(columns="worst")
+
+
+def beyond(
+    table: pd.DataFrame,
+    concept: str,
+    against: str,
+    *,
+    value: str = "share",
+    method: str = "leace",
+    rank: int | None = None,
+) -> pd.DataFrame:
+    """Return by speaker and layer how much more one erasure does than another: ``layer, fold, speaker, draw, excess``.
+
+    Parameters
+    ----------
+    table
+        Of one model, one measure and one place where it is read.
+    concept
+        What was erased.
+    against
+        ``"random"``: the random subspaces of the same rank and variance, a row a draw; or another concept, erased at
+        the rank nearest to that of `concept`.
+    value, method, rank
+        Column that is compared; how the concept was erased; at which rank, by default its highest.
+
+    Raises
+    ------
+    ArticulensError
+        When the table holds no such erasure.
+    """
+    keys = ["layer", "fold", "speaker"]
+    own = _erased(table, concept, method)
+    rank = int(own["rank"].max()) if rank is None and len(own) else rank
+    own = own[own["rank"] == rank]
+    if against == "random":
+        other = _erased(table, concept, "random")
+        other = other[other["rank"] == rank]
+    else:
+        other = _erased(table, against, method)
+        if len(other) and rank is not None:
+            other = other[(other["rank"] - rank).abs() == (other["rank"] - rank).abs().min()]
+    if not len(own) or not len(other):
+        raise ArticulensError(
+            f"beyond: '{concept}' at rank {rank} and '{against}' are not both in the table; erase both."
+        )
+    both = own[[*keys, value]].merge(other[[*keys, "draw", value]], on=keys, suffixes=("", " other"))
+    return both.assign(excess=both[value] - both[f"{value} other"])[[*keys, "draw", "excess"]]
+
+
+def judge(excess: pd.DataFrame, *, margin: float = MARGIN, seed: int = 0) -> tuple[str, pd.DataFrame]:
+    """Judge whether something is used: at some layer, beyond chance of speakers and of subspaces.
+
+    Parameters
+    ----------
+    excess
+        From :func:`beyond`, or any table of its columns.
+    margin
+        Excess that counts as none.
+    seed
+        Of intervals and permutations.
+
+    Returns
+    -------
+    verdict, table
+        :data:`USED` where at some layer the mean excess is above 0 with p < .05 over speakers (sign flips, corrected
+        for all layers) and, against random subspaces, p < .025 over subspaces (t, corrected likewise). :data:`UNUSED`
+        where at every layer the 90 % interval over speakers ends below `margin`. :data:`UNDECIDED` otherwise, and for
+        fewer than four speakers. The table has a row a layer: ``layer, mean, low, high`` (95 %), ``high90``, ``p``,
+        ``p_subspace``, ``speakers``.
+    """
+    by_speaker = excess.groupby(["layer", "speaker"], sort=False)["excess"].mean().unstack("layer", sort=False)
+    by_speaker = by_speaker.dropna()
+    layers = list(dict.fromkeys(excess["layer"]))
+    by_speaker = by_speaker[layers]
+    n = len(by_speaker)
+    p = sign_flip(by_speaker.to_numpy(), seed=seed) if n >= 2 else np.full(len(layers), np.nan)
+    rows = []
+    for i, layer in enumerate(layers):
+        values = by_speaker[layer].to_numpy()
+        low, high = speaker_interval(values, seed=seed)
+        _, high90 = speaker_interval(values, level=0.9, seed=seed)
+        chance = np.minimum(1.0, subspace_p(excess[excess["layer"] == layer]) * len(layers))
+        rows.append((layer, values.mean() if n else np.nan, low, high, high90, float(p[i]), float(chance), n))
+    columns = ["layer", "mean", "low", "high", "high90", "p", "p_subspace", "speakers"]
+    table = pd.DataFrame(rows, columns=columns)
+    sure = (table["mean"] > 0) & (table["p"] < ALPHA) & ~(table["p_subspace"] >= ALPHA_SUBSPACE)
+    if n < FEWEST:
+        return UNDECIDED, table
+    if sure.any():
+        return USED, table
+    return (UNUSED if (table["high90"] < margin).all() else UNDECIDED), table
+
+
+def subspace_p(excess: pd.DataFrame) -> float:
+    """Return the one-sided p that a subspace drawn like the random ones does as much: t over draws inside folds.
+
+    NaN where nothing was drawn (one draw a fold, as against another concept).
+    """
+    means = excess.groupby(["fold", "draw"])["excess"].mean()
+    drawn = means.groupby("fold")
+    freedom = int((drawn.size() - 1).sum())
+    if freedom < 1:
+        return float("nan")
+    spread = np.sqrt(((means - drawn.transform("mean")) ** 2).sum() / freedom)
+    error = max(spread * np.sqrt(1 + 1 / len(means)), np.finfo(float).tiny)
+    return float(stats.t.sf(means.mean() / error, freedom))
+
+
+def dose_slopes(table: pd.DataFrame, concept: str, *, value: str = "share") -> pd.Series:
+    """Return by speaker how much the damage beyond random grows when the rank doubles: least squares on log₂ rank."""
+    ranks = sorted(set(_erased(table, concept, "leace")["rank"]))
+    parts = [beyond(table, concept, "random", value=value, rank=rank).assign(doublings=np.log2(rank)) for rank in ranks]
+    every = pd.concat(parts).groupby(["speaker", "doublings"])["excess"].mean().unstack("doublings")
+    x = np.array(every.columns, dtype=float) - np.mean(every.columns)
+    return pd.Series(every.to_numpy() @ x / (x @ x), index=every.index, name="slope")
+
+
+def _erased(table: pd.DataFrame, concept: str, method: str) -> pd.DataFrame:
+    return table[(table["concept"] == concept) & (table["method"] == method)]
+
+
+def patch_excess(table: pd.DataFrame, differs: str, own: str, against: Sequence[str] | str) -> pd.DataFrame:
+    """Return how much more of a minimal pair's difference one subspace carries than another does.
+
+    Parameters
+    ----------
+    table
+        From :func:`articulens.erasure.patching.patch`.
+    differs
+        What differs in the pairs, ``"lips"`` or ``"tongue"``.
+    own, against
+        Concepts whose subspaces were interchanged; ``"random"``: those drawn for `own`.
+
+    Returns
+    -------
+    DataFrame as of :func:`beyond`: mean over words.
+    """
+    keys = ["layer", "fold", "speaker"]
+    pairs = table[table["differs"] == differs]
+    mean = pairs.groupby(["method", "concept", "rank", "draw", *keys], sort=False)["transferred"].mean()
+    return beyond(mean.reset_index(), own, str(against), value="transferred")

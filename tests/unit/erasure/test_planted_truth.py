@@ -1,0 +1,177 @@
+"""Networks whose truth is known: a concept that is encoded and used, encoded and not used, or like any other subspace.
+
+States hold two movements of two dimensions each, mixed into 24. The network encodes both; what lies behind its first
+block reads one of them and some of the rest. The statistics are those that the chapter calls.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from articulens.agreement import Agreement
+from articulens.encoders.changing import change
+from articulens.encoders.transformer import capture
+from articulens.erasure import Whitener, everything, leace, random_eraser
+from articulens.erasure.erasers import Eraser
+from articulens.erasure.judging import UNUSED, USED, beyond, judge, patch_excess, shares
+from articulens.erasure.patching import interchange, transferred
+from articulens.moments import Moments
+from articulens.probes.linear import LinearProbe
+
+SPEAKERS, FRAMES, FOLDS, DRAWS = 12, 60, 3, 3
+WIDTH, REST, SIZE = 24, 8, 2  # dims of the states, of what is neither movement, and of one movement
+CASES = 200
+PARTS = {"first": slice(0, SIZE), "second": slice(SIZE, 2 * SIZE)}
+COLUMNS = ["layer", "method", "concept", "rank", "draw"]
+
+
+class Toy(nn.Module):
+    """Two blocks of states, and what the last one makes of them."""
+
+    def __init__(self, rng: np.random.Generator, uses: str) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Identity(), nn.Identity()])
+        self.mixing = torch.from_numpy(rng.normal(size=(WIDTH, 2 * SIZE + REST)))
+        back = torch.linalg.pinv(self.mixing)
+        gains = np.zeros(2 * SIZE + REST)
+        gains[2 * SIZE :] = 0.3  # the rest is always used a little
+        if uses == "second":
+            gains[SIZE : 2 * SIZE] = 1.0
+        read = back * torch.from_numpy(gains)[:, None]
+        if uses == "anything":  # every subspace of the states is as good as any other
+            read = torch.from_numpy(rng.normal(size=(8, 2 * SIZE + REST))) @ back
+        self.read = read
+
+    def forward(self, sources: torch.Tensor) -> torch.Tensor:
+        x = sources @ self.mixing.T
+        for block in self.blocks:
+            x = block(x)
+        return torch.tanh(0.5 * x @ self.read.T)
+
+
+def planted(seed: int, uses: str):
+    """One network, sources and intact answers, moments of both movements, and an eraser with its controls by fold."""
+    rng = np.random.default_rng([seed, 9])
+    network = Toy(rng, uses)
+    gains = 1 + 0.2 * rng.normal(size=(SPEAKERS, 1, 2 * SIZE + REST))
+    sources = torch.from_numpy(gains * rng.normal(size=(SPEAKERS, FRAMES, 2 * SIZE + REST)))
+    with capture(network.blocks, None, ("1",)) as states:
+        intact = network(sources)
+    moments = {
+        name: [Moments.from_frames(states["1"][s], sources[s, :, part]) for s in range(SPEAKERS)]
+        for name, part in PARTS.items()
+    }
+    return rng, network, sources, intact, moments
+
+
+def subspaces(rng, moments, concept, k):
+    """LEACE of a movement and random subspaces like it, from all speakers but those of fold `k`."""
+    m = Moments.sum([part for s, part in enumerate(moments[concept]) if s % FOLDS != k])
+    axes = Whitener(m)
+    own = leace(m, whitener=axes)
+    return m, [own, *(random_eraser(axes, own.rank, own.removed, rng) for _ in range(DRAWS))]
+
+
+def about(concept):
+    """What the subspaces are, in their order."""
+    return [("1", "leace", concept, SIZE, 0), *(("1", "random", concept, SIZE, d) for d in range(DRAWS))]
+
+
+def erased(seed: int, uses: str, concepts=("first", "second")) -> pd.DataFrame:
+    """The damage table of one network."""
+    rng, network, sources, intact, moments = planted(seed, uses)
+    rows = []
+    for k in range(FOLDS):
+        test = range(k, SPEAKERS, FOLDS)
+        for concept in concepts:
+            m, found = subspaces(rng, moments, concept, k)
+            everything_too = [*about(concept), ("1", "everything", "everything", WIDTH, 0)]
+            for what, eraser in zip(everything_too, [*found, everything(m)], strict=True):
+                with change(network.blocks, None, {"1": in_double(eraser)}):
+                    changed = network(sources[test])
+                damage = (changed - intact[test]).square().sum((1, 2)) / intact[test].square().sum((1, 2))
+                rows += [(*what, "reading", "final", k, s, float(d)) for s, d in zip(test, damage, strict=True)]
+    return shares(pd.DataFrame(rows, columns=[*COLUMNS, "measure", "read_at", "fold", "speaker", "damage"]))
+
+
+def patched(seed: int) -> tuple[pd.DataFrame, float]:
+    """The interchange table of one network for twins that differ in the second movement, which it uses.
+
+    And the largest change of what it says for twins that differ in the first, which it does not use.
+    """
+    rng, network, sources, intact, moments = planted(seed, "second")
+    rows, silent = [], 0.0
+    for k in range(FOLDS):
+        found = {concept: subspaces(rng, moments, concept, k)[1] for concept in PARTS}
+        swap = interchange([eraser for every in found.values() for eraser in every])
+        what = [row for concept in PARTS for row in about(concept)]
+        for s in range(k, SPEAKERS, FOLDS):
+            twins = {name: sources[s].clone() for name in PARTS}
+            for name, part in PARTS.items():
+                twins[name][:, part] = torch.from_numpy(rng.normal(size=(FRAMES, SIZE)))
+            silent = max(silent, float((network(twins["first"][None])[0] - intact[s]).abs().max()))
+            with change(network.blocks, None, {"1": swap}):
+                *said, goal = network(torch.stack([sources[s]] * len(what) + [twins["second"]]))
+            rows += [
+                (*row, "second", "word", s, k, transferred(intact[s], goal, x))
+                for row, x in zip(what, said, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "differs", "word", "speaker", "fold", "transferred"]), silent
+
+
+def in_double(eraser: Eraser):
+    """An eraser at the precision of the toy."""
+    return lambda x: torch.from_numpy(eraser(x.numpy()))
+
+
+def rates(verdicts) -> dict[str, float]:
+    """Share of each verdict."""
+    return pd.Series(list(verdicts)).value_counts(normalize=True).to_dict()
+
+
+@pytest.fixture(scope="module")
+def on_use() -> list[pd.DataFrame]:
+    """Damage tables of networks that use the second movement and not the first."""
+    return [erased(seed, "second") for seed in range(CASES)]
+
+
+def test_what_is_used_is_called_used(on_use):
+    found = rates(judge(beyond(table, "second", "random"))[0] for table in on_use)
+    assert found.get(USED, 0.0) >= 0.95, found
+
+
+def test_what_is_encoded_and_not_used_is_called_so(on_use):
+    found = rates(judge(beyond(table, "first", "random"))[0] for table in on_use)
+    assert found.get(UNUSED, 0.0) >= 0.95, found
+    assert found.get(USED, 0.0) <= 0.05, found
+
+
+def test_a_subspace_like_any_other_raises_no_false_alarm():
+    """All speakers share the luck of one subspace, so a test over speakers alone would see it as use."""
+    tables = [beyond(erased(seed + 1000, "anything", ("first",)), "first", "random") for seed in range(CASES)]
+    found = rates(judge(table)[0] for table in tables)
+    assert found.get(USED, 0.0) <= 0.05, found
+    # The test over speakers alone: one draw a fold leaves no spread over subspaces to judge by.
+    blind = rates(judge(table[table["draw"] == 0])[0] for table in tables[:50])
+    assert blind.get(USED, 0.0) > 0.2, blind
+
+
+def test_both_movements_are_encoded():
+    *_, moments = planted(0, "second")
+    for parts in moments.values():
+        probe = LinearProbe(0.0).fit_moments(Moments.sum(parts[1:]))
+        assert Agreement.of(*probe.weights, parts[0]).r.min() > 0.95
+
+
+def test_interchange_tells_used_from_unused():
+    used, unused = [], []
+    for seed in range(CASES // 3):
+        table, silent = patched(seed)
+        assert silent < 1e-9  # twins that differ in what is not used are the same to the network
+        used.append(judge(patch_excess(table, "second", "second", "random"))[0])
+        unused.append(judge(patch_excess(table, "second", "first", "random"))[0])
+    assert rates(used).get(USED, 0.0) >= 0.95, rates(used)
+    assert rates(unused).get(UNUSED, 0.0) >= 0.95, rates(unused)
+    assert rates(unused).get(USED, 0.0) <= 0.05
