@@ -222,11 +222,11 @@ class _Ranks:
     def __call__(self, layer: str, rows: torch.Tensor, positions: torch.Tensor, logits: torch.Tensor) -> None:
         pairs = list(zip(rows.tolist(), positions.tolist(), strict=True))
         device = logits.device
-        everything = logits.sort(dim=1).values
+        everything = _ascending(logits)
         mass = logits.logsumexp(1)
         only_text = logits[:, self.text.to(device)]
         text_mass = (only_text.logsumexp(1) - mass).exp()
-        only_text = only_text.sort(dim=1).values
+        only_text = _ascending(only_text)
 
         places = np.stack([self.places[r][p] for r, p in pairs])
         wanted = logits.gather(1, self.tokens[torch.from_numpy(places)].to(device))
@@ -299,3 +299,10 @@ class _Ranks:
 def _rank(ascending: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Return 1 + how many others are as high or higher; `wanted` ``(n, m)`` in rows sorted ``(n, size)``."""
     return (ascending.shape[1] - torch.searchsorted(ascending, wanted.contiguous())).clamp(min=1)
+
+
+def _ascending(logits: torch.Tensor) -> torch.Tensor:
+    """Return rows in ascending order; on a processor numpy sorts floats twenty times faster than torch."""
+    if logits.device.type == "cpu":
+        return torch.from_numpy(np.sort(logits.numpy(), axis=1))
+    return logits.sort(dim=1).values
