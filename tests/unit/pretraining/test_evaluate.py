@@ -103,6 +103,7 @@ def test_the_overview_stands_between_its_marks(tmp_path):
         ("articulation above", "toy", "2", "logmel+6", 0.05, 0.04, 0.06, 18),
         ("articulation", "logmel+6", "0", "", 0.75, 0.7, 0.8, 18),
         ("phone error rate fi", "toy", "final", "", 0.5, 0.4, 0.6, 18),
+        ("equal error rate, human", "toy", "embedding", "", 0.1, 0.05, 0.2, 10),
         ("extraction seconds", "toy", "all", "", 20.0, np.nan, np.nan, 18),
         ("times real time", "toy", "all", "", 47.0, np.nan, np.nan, 18),
     ]
@@ -113,6 +114,7 @@ def test_the_overview_stands_between_its_marks(tmp_path):
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| `toy` | 0.800 (layer 2), +0.050 [+0.040, +0.060] | – | – |" in text
     assert "| `logmel+6` | 0.750 | – | – |" in text and "0.50 [0.40, 0.60]" in text and "47 times real time" in text
+    assert "`toy` (embedding), equal error rate on 10 unheard human voices: 0.100 [0.050, 0.200]." in text
     path.write_text("no marks", "utf-8")
     with pytest.raises(ArticulensError, match="found no marks"):
         write_overview(path, ["toy"], pd.DataFrame(rows, columns=columns))
