@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from articulens import figures, figures_audit
+from articulens import figures, figures_audit, figures_similarity
 from articulens.publishing.book import executed_pages
 from articulens.publishing.manifest import manifest_problems
 from articulens.publishing.notebooks import code_cells, page_name, pair_text, read_notebook, tags
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/**/*.py"))
 PARAMS = sorted((ROOT / "notebooks" / "params").glob("*.yaml"))
 DRAWING = [
-    name for module in (figures, figures_audit) for name, value in inspect.getmembers(module, inspect.isfunction)
+    name for module in (figures, figures_audit, figures_similarity) for name, value in inspect.getmembers(module, inspect.isfunction)
     if value.__module__ == module.__name__ and not name.startswith("_")
 ]  # fmt: skip
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -2,7 +2,7 @@
 
 from articulens.similarity.compare import Similarity, compare_layers
 from articulens.similarity.estimators import cka_interval, linear_cka
-from articulens.similarity.frames import Frames, Standardised, View
+from articulens.similarity.frames import Frames, Standardised, View, WithoutPlace
 from articulens.similarity.listening import LABELS, Listening, shared_clock
 from articulens.similarity.minibatch import Minibatch
 
@@ -14,6 +14,7 @@ __all__ = [
     "Similarity",
     "Standardised",
     "View",
+    "WithoutPlace",
     "cka_interval",
     "compare_layers",
     "linear_cka",

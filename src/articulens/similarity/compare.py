@@ -209,6 +209,7 @@ class _Work:
 
         def add(pair: Pair, form: str, values: npt.NDArray[np.float64], **more: float) -> None:
             low, high = spread_interval(values[0], values[1:])
+            high = min(high, max(1.0, values[0]))  # what is beyond is none of CKA's
             named = dict(zip(KEYS, (*pair[0], *pair[1], form), strict=True))
             size = {"n_frames": self.n_frames, "n_utterances": self.n_utterances}
             rows.append({**named, "cka": values[0], "low": low, "high": high, **more, **size})

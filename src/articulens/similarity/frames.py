@@ -84,3 +84,49 @@ def _scales(heard: Iterable[Frames]) -> dict[View, tuple[torch.Tensor, torch.Ten
         floor = (1e-7 * shift[view]) ** 2  # the rounding of float32 states is no spread
         scales[view] = shift[view] + first / n, torch.where(variance > floor, variance, 1.0).sqrt()
     return scales
+
+
+class WithoutPlace:
+    """The same utterances less what every recording has at the same place: its frame number alone.
+
+    Models with absolute position embeddings put the frame number into their states, and two layers that both hold it
+    look alike whatever was said; re-paired utterances do too. From each frame the mean over utterances of the states
+    with the same number is taken, as far as there are `least` utterances of such a length; later frames are left out.
+
+    Parameters
+    ----------
+    heard
+        Utterances that can be gone through more than once, all from the beginning of a recording on.
+    least
+        Utterances that a mean needs.
+    """
+
+    def __init__(self, heard: Iterable[Frames], *, least: int = 8) -> None:
+        self.heard, self.least = heard, least
+        self._means: dict[View, torch.Tensor] = {}
+
+    def __iter__(self) -> Iterator[Frames]:
+        means = self._means = self._means or self._of_places()
+        for frames in self.heard:
+            n = min(len(frames), *(len(mean) for mean in means.values()))
+            if n:
+                views = {view: x[:n].double() - means[view][:n] for view, x in frames.views.items()}
+                yield replace(frames, views=views)
+
+    def _of_places(self) -> dict[View, torch.Tensor]:
+        lengths = sorted((len(frames) for frames in self.heard), reverse=True)
+        if len(lengths) < self.least:
+            raise ArticulensError(
+                f"{len(lengths)} utterances are too few to know what every recording has at the same place, expected "
+                f"{self.least} or more."
+            )
+        sums: dict[View, torch.Tensor] = {}
+        counts = torch.zeros(lengths[self.least - 1], dtype=torch.float64)
+        for frames in self.heard:
+            n = min(len(frames), len(counts))
+            counts[:n] += 1
+            for view, x in frames.views.items():
+                if view not in sums:
+                    sums[view] = torch.zeros(len(counts), x.shape[1], dtype=torch.float64, device=x.device)
+                sums[view][:n] += x[:n]
+        return {view: total / counts.to(total.device)[:, None] for view, total in sums.items()}
