@@ -58,6 +58,7 @@ from articulens.cells import CellDesign
 from articulens.corpora import open_corpus
 from articulens.corpora.labels import speech_mask
 from articulens.encoders import open_encoder
+from articulens.errors import ArticulensError
 from articulens.evaluation.comparison import at_chosen_layer
 from articulens.evaluation.inference import interval_words, mean_words, paired_difference, speaker_interval
 from articulens.evaluation.scores import write_scores
@@ -163,6 +164,8 @@ for name, encoder in encoders.items():
             note(*reading.displacements(), company, model=name, layer=layer, speaker=v.speaker, r=reading.r())
 for v in (v for v in spoken if v.speaker not in found):
     print(f"Not shown: {v.speaker}; nobody else is in {recordings.name} to train a probe on.")
+if not readings:
+    raise ArticulensError(f"{moved}: nobody in it can be read by a probe of others; give a corpus with other speakers.")
 
 # %%
 rng = np.random.default_rng(seed)
@@ -330,7 +333,8 @@ for reading in of_focus[:: max(1, len(of_focus) // max(1, watch))][:watch]:
             about = {"speaker": speaker, "version": version, "reader": reader, "time_s": reading.times_s}
             parts.append(pd.DataFrame(positions, columns=list(channels)).assign(**about))
 watched = pd.concat(parts, ignore_index=True)[["speaker", "version", "reader", "time_s", *channels]]
-write_scores(watched.round({"time_s": 5} | dict.fromkeys(channels, 2)), Path(results) / "11_movements.parquet")
+rounded = watched.round({"time_s": 5} | dict.fromkeys(channels, 2)).astype(dict.fromkeys(channels, "float32"))
+write_scores(rounded, Path(results) / "11_movements.parquet")
 print(f"{watched['speaker'].nunique()} speakers, {watched['version'].nunique()} versions, read by {', '.join(readers)}")
 
 # %% [markdown]
@@ -440,3 +444,22 @@ verdicts.table()[["number", "claim", "verdict"]]
 # In this synthesiser the jaw carries the lower teeth and the place where the lips meet, but neither the tongue nor the lip
 # opening: moved alone it can hardly be heard. No probe on sound can know it, and a probe that scores well on it in ordinary
 # speech scores by company. A real jaw does carry tongue and lip; a real speaker compensates for that.
+
+# %%
+means = gains.groupby(["how", "place"], sort=False)["mm per mm"].mean()
+for place in gains["place"].unique():
+    seeing, doing = means["seeing", place], means["doing", place]
+    print(f"{place}: of a mm {seeing:.2f} mm are read in ordinary speech, {doing:.2f} mm by intervention.")
+loud = loudness.groupby("version", sort=False)["sound"].mean()
+print(
+    f"{loud.idxmax()} changes the sound most, by {loud.max():.2f} of its variation, {loud.idxmin()} least, by {loud.min():.2f}."
+)
+grid = drawn[drawn["model"] == focus].groupby(["moved", "read"])["mm per mm"].mean()
+grid = grid[[a != b for a, b in grid.index]]
+at = grid.abs().idxmax()
+print(f"{focus} is most wrong where {at[0]} moved: for a mm it reads {grid[at]:+.2f} mm at {at[1]}.")
+weak = matrices_best[(matrices_best["model"] == JITTERED) & (matrices_best["moved"] == matrices_best["read"])]
+weak = weak.groupby("moved")["mm per mm"].mean()
+print(
+    f"Jitter of {jitter_mm:g} mm makes even a probe on true sensors lean on company: of a mm it reads {weak.min():.2f} at {weak.idxmin()}."
+)

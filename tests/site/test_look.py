@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from articulens.publishing.explorer import read_tables
+from articulens.publishing.moved import TABLES as TABLES_OF_MOVED
+from articulens.publishing.moved import TRUE, WORDS
 from articulens.publishing.player import TABLES
+from articulens.synthesis.versions import UNTOUCHED
 
 RESULTS = Path(__file__).parents[2] / "data" / "results"
-EXPLORER, PLAYER = "book/explorer.html", "book/player.html"
+EXPLORER, PLAYER, MOVED = "book/explorer.html", "book/player.html", "book/moved.html"
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("site")]
 
 
@@ -197,7 +200,46 @@ def test_whoever_wants_no_motion_sees_one_picture_a_phone(visit) -> None:
         assert set(page.locator(".look-trail").evaluate_all("all => all.map(t => t.getAttribute('points'))")) == {""}
 
 
-@pytest.mark.parametrize("path", [EXPLORER, PLAYER])
+def test_a_moved_mouth_beside_the_untouched_and_the_read_one_without_a_mouse(visit) -> None:
+    table = pd.read_parquet(RESULTS / f"{TABLES_OF_MOVED[0]}.parquet")
+    own = table[table["speaker"] == table["speaker"].iloc[0]]
+    there = [version for version in WORDS if version in set(own["version"])]
+    readers = [reader for reader in own["reader"].unique() if reader != TRUE]
+
+    def tracks(version: str, reader: str, seconds: float) -> dict[str, list[float]]:
+        rows = own[(own["version"] == version) & (own["reader"] == reader)]
+        at = {name: float(np.interp(seconds, rows["time_s"], rows[name])) for name in rows.columns[4:]}
+        return {name: [at[f"{name}.x"], at[f"{name}.z"]] for name in dict.fromkeys(c.split(".")[0] for c in at)}
+
+    with visit(MOVED, 390, "dark") as page:
+        page.focus("select[name=utterance]")
+        page.keyboard.press("ArrowDown")  # from the untouched version to the first that is moved
+        assert chosen(page, "utterance").endswith(WORDS[there[1]])
+        page.focus("input[name=time]")
+        page.keyboard.press("Home")
+        for _ in range(25):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(100)
+        state = page.evaluate(STATE)
+        assert state["shown"] == pytest.approx(0.5, abs=0.001)
+        before = page.evaluate(STATE.replace('of("measured")', 'of("before")'))["measured"]
+        agree(before, tracks(UNTOUCHED, TRUE, 0.5))
+        agree(state["measured"], tracks(there[1], TRUE, 0.5))
+        agree(state["predicted"], tracks(there[1], readers[0], 0.5))
+        page.keyboard.press("Tab")  # to who reads
+        page.keyboard.press("ArrowRight")
+        assert page.locator("input[name=layer]").get_attribute("aria-valuetext") == readers[1]
+        agree(page.evaluate(STATE)["predicted"], tracks(there[1], readers[1], 0.5))
+        assert f"Read by {readers[1]} to move most" in page.locator(".look-summary").inner_text()
+        heard = page.evaluate("articulensPlayer.sound.src")
+        page.keyboard.press("Tab")  # to the sound of the untouched version
+        page.keyboard.press("Space")
+        assert page.evaluate("articulensPlayer.sound.src") not in ("", heard)
+        page.keyboard.press("Space")
+        assert page.evaluate("articulensPlayer.sound.src") == heard
+
+
+@pytest.mark.parametrize("path", [EXPLORER, PLAYER, MOVED])
 def test_without_javascript_there_is_a_figure(visit, scores, path: str) -> None:
     with visit(path, java_script_enabled=False) as page:
         figure = page.locator("noscript img, section.look img")
@@ -209,7 +251,7 @@ def test_without_javascript_there_is_a_figure(visit, scores, path: str) -> None:
             assert page.locator(".look-heatmap td").count() >= 10
 
 
-@pytest.mark.parametrize(("path", "budget"), [(EXPLORER, 1_800_000), (PLAYER, 1_600_000)])
+@pytest.mark.parametrize(("path", "budget"), [(EXPLORER, 1_800_000), (PLAYER, 1_600_000), (MOVED, 1_800_000)])
 def test_the_weight_of_the_page(site: Path, visit, path: str, budget: int) -> None:
     with visit(path) as page:
         page.wait_for_load_state("networkidle")
