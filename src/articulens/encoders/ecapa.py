@@ -8,6 +8,7 @@ squeeze-and-excitation and the pooling the true lengths.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -223,6 +224,8 @@ def shape_of(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 def _speechbrain(module: str, name: str) -> Any:
     from importlib import import_module
 
+    # Else its import allows TF32 for everything that this process multiplies on a GPU.
+    os.environ.setdefault("SB_DISABLE_QUIRKS", "allow_tf32,disable_jit_profiling")
     try:
         return getattr(import_module(module), name)
     except ImportError as error:

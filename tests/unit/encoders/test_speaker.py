@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_own_clock_is_for_speaker_models():
     for name in ("logmel", "wav2vec2-tiny@random"):
         with pytest.raises(ArticulensError, match="own_clock is for speaker models"):
             open_encoder(name, device="cpu", own_clock=True)
+
+
+def test_speechbrain_changes_no_precision_for_others():
+    code = (
+        "import torch; from articulens.encoders import open_encoder\n"
+        "before = torch.backends.cuda.matmul.allow_tf32; open_encoder('tiny-ecapa@random', device='cpu')\n"
+        "assert torch.backends.cuda.matmul.allow_tf32 == before == False"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_speechbrain_the_extra_is_named(monkeypatch):
