@@ -1,7 +1,9 @@
 """Rules for the notebooks and what belongs to them, read from the files without running anything."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import tokenize
 from io import StringIO
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from articulens import figures, figures_audit, figures_similarity
+import articulens
 from articulens.publishing.book import executed_pages
 from articulens.publishing.manifest import manifest_problems
 from articulens.publishing.notebooks import code_cells, page_name, pair_text, read_notebook, tags
@@ -19,8 +21,12 @@ from articulens.publishing.parameters import check_parameters, inspect_parameter
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/**/*.py"))
 PARAMS = sorted((ROOT / "notebooks" / "params").glob("*.yaml"))
+FIGURES = [
+    importlib.import_module(f"articulens.{module.name}")
+    for module in pkgutil.iter_modules(articulens.__path__) if module.name.startswith("figures")
+]  # fmt: skip
 DRAWING = [
-    name for module in (figures, figures_audit, figures_similarity) for name, value in inspect.getmembers(module, inspect.isfunction)
+    name for module in FIGURES for name, value in inspect.getmembers(module, inspect.isfunction)
     if value.__module__ == module.__name__ and not name.startswith("_")
 ]  # fmt: skip
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
