@@ -37,7 +37,7 @@ add_synth_command(corpus_app)
 add_predict_command(app)
 models_app = typer.Typer(help="Speech encoders: list them, train small ones.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
-for _command in (commands.train, commands.speech, commands.evaluate, recordings, train_lm):
+for _command in (commands.train, commands.speech, commands.evaluate, commands.follow, recordings, train_lm):
     models_app.command()(_command)
 
 out = Console()

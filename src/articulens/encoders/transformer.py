@@ -94,6 +94,7 @@ class TransformerEncoder(Encoder):
             **self._origin,
             "layers": list(self.layers),
             "width": self.width,
+            "parameters": sum(p.numel() for p in self._model.parameters()),
             "do_normalize": self.do_normalize,
             "max_seconds": self.max_seconds,
             "overlap_s": OVERLAP_S,

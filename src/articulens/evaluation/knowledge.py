@@ -80,3 +80,20 @@ def knowledge(stores: Mapping[str, CellStore], *, protocol: str = "loso") -> pd.
         tables.append(at_chosen_layer(scores, by=["model", "score"]).merge(mean, on=["model", "score", "speaker"]))
     columns = ["model", "score", "speaker", "layer", "r", "r_mean"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def achieved(heads: pd.DataFrame) -> pd.DataFrame:
+    """Return what each model achieves in each task: the share that is right, mean over test speakers.
+
+    Parameters
+    ----------
+    heads
+        Of :func:`articulens.tasks.by_speaker`; weighted sums of layers of equal length are taken.
+
+    Returns
+    -------
+    DataFrame with a row for each model and a column for each task; of phone recognition one minus the error rate.
+    """
+    chosen = heads[(heads["variant"] == "weighted sum") & (heads["norm"] == "layer")]
+    right = 1 - chosen.groupby(["model", "task"], sort=False)["error"].mean()
+    return right.unstack("task").rename_axis(columns=None).reset_index()

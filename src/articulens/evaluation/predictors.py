@@ -309,7 +309,7 @@ def _fisher(r: float, n: int, level: float) -> tuple[float, float]:
 def _p_of(r: float, df: int) -> float:
     if df < 1:
         return float("nan")
-    return float(2 * stats.t.sf(abs(r) * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny)), df))
+    return float(2 * stats.t.sf(abs(r) * np.sqrt(df / max(1 - r**2, np.finfo(float).eps)), df))
 
 
 def _resampled_difference(y: Array, a: Array, b: Array, draws: int, seed: int) -> tuple[float, float]:

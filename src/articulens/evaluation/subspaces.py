@@ -149,8 +149,8 @@ def relations(
                 "speaker": tested[0],
                 "overlap": overlap(angles),
                 **{f"angle {i + 1}": np.degrees(angle) for i, angle in enumerate(angles)},
-                "r": float(np.nanmean(Agreement.of(*maps["zero-shot"], unseen).r)),
-                "r_affine": float(np.nanmean(Agreement.of(*maps["affine"], unseen).r)),
+                "r": _mean_r(*maps["zero-shot"], unseen),
+                "r_affine": _mean_r(*maps["affine"], unseen),
             }
         )
     keys = ["relation", "same_speaker", "same_value", "speaker"]
@@ -177,6 +177,12 @@ def random_angles(root: Array, rank: int, *, draws: int = 200, seed: int = 0) ->
     return np.array([principal_angles(*(np.linalg.qr(root @ b)[0] for b in pair)) for pair in pairs])
 
 
+def _mean_r(b: Array, c: Array, unseen: Moments) -> float:
+    """Return r, mean over the channels that vary; NaN where none does."""
+    r = Agreement.of(b, c, unseen).r
+    return float(r[np.isfinite(r)].mean()) if np.isfinite(r).any() else float("nan")
+
+
 def _fit(probe: LinearProbe, parts: list[Moments]) -> tuple[Array, Array]:
     """Return weights and intercept of a probe of these cells, with all channels of the same weight while fitting."""
     mean, scale = Moments.target_statistics(parts)
@@ -187,8 +193,9 @@ def _fit(probe: LinearProbe, parts: list[Moments]) -> tuple[Array, Array]:
 def shared(related: pd.DataFrame, *, column: str = "language") -> pd.Series:
     """Return how much of the subspace another speaker and another language leave in common, by speaker.
 
-    The overlap of each speaker with strangers in the other language, on a scale where random directions are 0 and the
-    speaker's own other half in the same language is 1.
+    The overlap with strangers in the other language, on a scale where random directions are 0 and the speakers' own
+    other halves in the same language are 1. Each speaker is compared with the own ceiling, by the mean length of the
+    scale: a speaker's own ceiling, of two halves of a few sentences, is too uncertain to divide by.
 
     Parameters
     ----------
@@ -202,4 +209,5 @@ def shared(related: pd.DataFrame, *, column: str = "language") -> pd.Series:
     names = [relation(False, False, column), relation(True, True, column)]
     if not set(names) <= set(wide):
         return pd.Series(dtype=float)
-    return ((wide[names[0]] - floor) / (wide[names[1]] - floor)).dropna()
+    both = wide[names].dropna()
+    return 1 + (both[names[0]] - both[names[1]]) / (both[names[1]].mean() - floor)

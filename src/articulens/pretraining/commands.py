@@ -1,4 +1,4 @@
-"""The commands ``articulens models train | speech | evaluate``; what is heavy is imported when one is run."""
+"""The commands ``articulens models train | speech | evaluate | follow``; what is heavy is imported when one is run."""
 
 from __future__ import annotations
 
@@ -101,3 +101,31 @@ def evaluate(
         write_card(models / name, table)
     write_overview(models / "README.md", names, table)
     typer.echo(f"{models / 'evaluation.csv'}")
+
+
+def follow(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Working folders of trainings with milestones.")],
+    step: Annotated[list[int] | None, typer.Option(help="Only this step; repeatable.")] = None,
+    corpus: Annotated[str, typer.Option(help="Corpus with labelled phones.")] = "bundled",
+    per_speaker: Annotated[int, typer.Option(min=0, help="Utterances of each speaker for the scores; 0: all.")] = 12,
+    cache: Annotated[Path, typer.Option(help="Folder of moments.")] = Path("cache"),
+    output: Annotated[Path, typer.Option("--out", help="Table to write.")] = Path("data/models/checkpoints.csv"),
+) -> None:
+    """Score what trainings kept on the way: articulation, phones, and downstream tasks, step by step.
+
+    For example:
+
+    **articulens models follow cache/pretraining/tiny-english --step 600 --step 1800**
+    """
+    from articulens.corpora import open_corpus
+    from articulens.evaluation.scores import write_scores
+    from articulens.pretraining.config import load_config, shipped
+    from articulens.pretraining.milestones import follow as score
+    from articulens.pretraining.milestones import milestones
+
+    first = {name: load_config(name).stages[0] for name in shipped()}
+    hours = {name: stage.batch * stage.seconds / 3600 for name, stage in first.items()}
+    folders = [folder for run in runs for folder in milestones(run, step or ())]
+    table = score(open_corpus(corpus), folders, cache, per_speaker=per_speaker, hours=hours, say=typer.echo)
+    write_scores(table, output)
+    typer.echo(f"{output}")
