@@ -1,0 +1,123 @@
+"""Cards of the bundled speech–text models, from what `training` wrote about each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from articulens.files import atomic_write
+
+_LANGUAGES = {"en": "English", "fi": "Finnish", "ru": "Russian"}
+_SOURCES = {
+    "espeak": "espeak-ng formant voices reading sentences of small grammars",
+    "synthetic": "articulatory synthesis by this project's generator, other speakers and sentences than data/bundled",
+}
+_KINDS = {
+    "text": "text only",
+    "speech": "units only",
+    "interleaved": "units and text by turns",
+}
+
+
+def write_lm_card(folder: Path) -> Path:
+    """Write ``README.md`` of a model folder from its ``training.json``."""
+    facts = json.loads((folder / "training.json").read_text("utf-8"))
+    with atomic_write(folder / "README.md", "w") as stream:
+        stream.write(lm_card(facts))
+    return folder / "README.md"
+
+
+def lm_card(facts: dict[str, Any]) -> str:
+    """Return the card as Markdown."""
+    recipe = facts["recipe"]
+    parts = [f"# {facts['name']}", recipe["summary"], _made(facts), _heard(facts), _curve(facts), _use(facts)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _made(facts: dict[str, Any]) -> str:
+    recipe, base = facts["recipe"], facts["base"]
+    begins = f"`{base['name']}` (SHA-256 {base['sha256'][:12]}…)" if base else "random weights"
+    shares = {kind: share / sum(recipe["mix"].values()) for kind, share in recipe["mix"].items()}
+    documents = ", ".join(f"{share:.0%} {_KINDS[kind]}" for kind, share in shares.items())
+    lines = [
+        f"* Architecture: Llama, {recipe['num_hidden_layers']} blocks of width {recipe['hidden_size']}, tied "
+        "embeddings, "
+        f"{facts['parameters'] / 1e6:.2f} M parameters.",
+        f"* Units: {recipe['n_units']} k-means clusters of `{facts['units']['encoder']}`, layer "
+        f"{facts['units']['layer']}, equal neighbours merged; the codebook is in this folder.",
+        "* Tokens: the words of the training sentences, letters for all other words, units, `<speech>` and `<text>`.",
+        f"* Begins as: {begins}. Seed {recipe['seed']}.",
+        f"* Documents: {documents}; {recipe['sentences']} sentences each, which often share words. A word is "
+        "written as "
+        "units or as text, never as both, and no sentence is said twice in a document: nothing was ever "
+        "transcribed. But "
+        "sentences of a document may differ in one word only, which is the strongest hint that such a corpus "
+        "can give.",
+        f"* Training: {recipe['steps']} steps of {recipe['batch']} × {recipe['length']} tokens "
+        f"({facts['tokens_drawn'] / 1e6:.1f} M), AdamW, peak learning rate {recipe['learning_rate']:g}, one "
+        "warm-up and "
+        f"half a cosine; a text token weighs {recipe['text_weight']:g} times a unit. {facts['seconds']:.0f} s "
+        "of wall time "
+        f"on one thread of a shared {facts['hardware']}; torch {facts['versions']['torch']}, transformers "
+        f"{facts['versions']['transformers']}. The weights are those of the last step.",
+        f"* Made again by `articulens models train-lm {facts['name']} --recordings FOLDER`; the recipe is in "
+        "the package.",
+    ]
+    return "\n".join(lines)
+
+
+def _heard(facts: dict[str, Any]) -> str:
+    lines = ["## What there was to hear\n", "| speech | language | minutes | voices | words |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {_SOURCES[row['source']]} | {_LANGUAGES[row['language']]} | {row['minutes']:.0f} | {row['voices']} | "
+        f"{row['words']} |"
+        for row in facts["speech"]
+    ]
+    lines.append(
+        f"\n{facts['held_out_recordings']} of these recordings, those of a tenth of the sentences, are held "
+        "out: neither "
+        "their text nor their speech is in training."
+    )
+    if facts["recipe"]["mix"].keys() == {"text"}:
+        lines.append("This model heard none of it; it read the sentences.")
+    return "\n".join(lines)
+
+
+def _curve(facts: dict[str, Any]) -> str:
+    columns = [key for key in facts["curve"][0] if key != "step"]
+    lines = [
+        "## How it was trained\n",
+        "Loss in nats: of training (all tokens compete), and on held-out documents of each kind, whatever the "
+        "model was "
+        "trained on (units compete with units, text with text).\n",
+        f"| step | {' | '.join(columns)} |",
+        "|" + "---|" * (1 + len(columns)),
+    ]
+    curve = facts["curve"]
+    stride = max(1, len(curve) // 8)
+    for row in [*curve[:-1:stride], curve[-1]]:
+        lines.append(f"| {row['step']} | {' | '.join(f'{row[column]:.3f}' for column in columns)} |")
+    return "\n".join(lines)
+
+
+def _use(facts: dict[str, Any]) -> str:
+    return (
+        "## Use and limits\n\nFor learning, testing and demonstrating how a lens is held to a speech–text "
+        "model, on a laptop. "
+        "A few hundred words, synthetic voices, sentences from grammars of some dozen lines: not evidence about "
+        "large "
+        "models, and no use as a recogniser or synthesiser.\n\n"
+        "```python\nfrom articulens.speechlm import open_speech_lm, load_codebook\n\n"
+        f'lm = open_speech_lm("data/models/{facts["name"]}")\n'
+        f'codebook = load_codebook("data/models/{facts["name"]}")\n```\n\n'
+        "## Licences\n\n* These weights: MIT, like the project's code.\n* espeak-ng (GPL-3.0) was run to make "
+        "speech; nothing "
+        "of it is included.\n* Synthetic speech: this project's; its synthesiser is VocalTractLab (GPL-3.0), "
+        "not included.\n"
+        "* The encoder of the units was distilled from Whisper tiny.en (MIT) on LibriSpeech (CC BY 4.0) and "
+        "synthetic "
+        "speech.\n\n## Files\n\n"
+        f"* `model.safetensors` SHA-256 `{facts['sha256']['model.safetensors']}`\n\n"
+        "Weights are stored in half precision and read as float32."
+    )

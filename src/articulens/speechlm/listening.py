@@ -1,0 +1,73 @@
+"""From a corpus to utterances as units with words: what a speech–text model is given to hear."""
+
+from __future__ import annotations
+
+import json
+
+from articulens.corpora.corpus import Corpus
+from articulens.corpora.labels import SILENCE, Interval, read_tiers
+from articulens.corpora.schema import Utterance
+from articulens.encoders.base import Encoder
+from articulens.errors import ArticulensError
+from articulens.speechlm.sequences import Spoken
+from articulens.speechlm.units import Codebook
+
+#: Recordings encoded at once.
+BATCH = 32
+
+
+def listen(corpus: Corpus, encoder: Encoder, codebook: Codebook) -> list[Spoken]:
+    """Return every utterance of a corpus as units with its words.
+
+    Parameters
+    ----------
+    corpus
+        With labels that tell words from each other; see `read_words_of`.
+    encoder, codebook
+        What makes units of sound.
+
+    Raises
+    ------
+    ArticulensError
+        When an utterance has no labels or these have no words; when encoder and codebook do not belong together.
+    """
+    spoken = []
+    for start in range(0, len(corpus), BATCH):
+        some = corpus.utterances[start : start + BATCH]
+        items = [corpus.read_audio(utterance) for utterance in some]
+        units = codebook.units(encoder, items, sources=[str(utterance.audio) for utterance in some])
+        for utterance, found in zip(some, units, strict=True):
+            columns = ("speaker", "language", "condition", "task", "sentence")
+            meta = {name: getattr(utterance, name) for name in columns} | {"text": utterance.text}
+            spoken.append(Spoken(utterance.id, found, read_words_of(utterance), meta))
+    return spoken
+
+
+def read_words_of(utterance: Utterance) -> list[Interval]:
+    """Return (start_s, end_s, word) of an utterance, in lower case: a tier ``words``, or the synthesiser's labels.
+
+    Raises
+    ------
+    ArticulensError
+        When there are no labels, or none of words.
+    """
+    from articulens.speechlm.recordings import labelled_words, plain_words
+
+    path = utterance.labels
+    if path is None:
+        raise ArticulensError(
+            f"{utterance.audio}: utterance '{utterance.id}' has no labels, expected words with times; give "
+            "labels with a "
+            "tier 'words', or choose another corpus."
+        )
+    if path.suffix == ".json":
+        labels = json.loads(path.read_text("utf-8"))
+        if isinstance(labels, dict) and "text_with_stress" in labels:
+            return [(start, end, word) for word, start, end in labelled_words(labels)]
+    tiers = read_tiers(path)
+    if "words" not in tiers:
+        raise ArticulensError(
+            f"{path}: found the tiers {', '.join(tiers)}, expected one named 'words'; add it, or choose another corpus."
+        )
+    said = [(start, end, plain_words(label)) for start, end, label in tiers["words"] if label.strip() not in SILENCE]
+    return [(start, end, " ".join(words)) for start, end, words in said if words]

@@ -1,0 +1,143 @@
+"""How a bundled speech–text model is trained: one YAML a model, checked when it is read.
+
+The recipes turn two knobs: whether training begins from a text model or from random weights, and whether speech and
+text stand in one document, or apart, or whether there is no text at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from articulens.errors import ArticulensError, suggest
+
+KINDS = ("text", "speech", "interleaved")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a model's weights but the recordings.
+
+    Parameters
+    ----------
+    name
+        Of the model and its folder.
+    summary
+        One sentence for the card.
+    mix
+        Share of the documents of each kind: ``text``, ``speech``, ``interleaved``.
+    base
+        Model to start from; random weights by default.
+    hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, intermediate_size
+        Of a Llama.
+    encoder, layer, n_units
+        What the units are clusters of.
+    sentences
+        In a document.
+    heard, span
+        Interleaved documents: least share of words that are units, and mean length of a span of them.
+    text_weight
+        Weight of a text token in the loss; a unit has 1. A word is one token as text and a dozen as units.
+    steps, batch, length, learning_rate
+        Updates, sequences in each, their length in tokens, and the peak of the rate: warmed up over the first tenth,
+        then falling as a cosine to zero.
+    seed, log_every
+        Decides the initial weights and every document; steps between two points of the curve, which are also the
+        checkpoints.
+    """
+
+    name: str
+    summary: str
+    mix: Mapping[str, float]
+    base: str | None = None
+    hidden_size: int = 80
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 5
+    num_key_value_heads: int = 1
+    intermediate_size: int = 192
+    encoder: str = "tiny-multi"
+    layer: str = "3"
+    n_units: int = 100
+    sentences: int = 3
+    heard: float = 0.5
+    span: float = 1.5
+    text_weight: float = 5.0
+    steps: int = 1000
+    batch: int = 8
+    length: int = 160
+    learning_rate: float = 3e-3
+    seed: int = 0
+    log_every: int = 100
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def shipped_recipes() -> list[str]:
+    """Return the names of the recipes that come with the package, a base before what starts from it."""
+    folder = files("articulens.speechlm").joinpath("configs")
+    names = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
+    return sorted(names, key=lambda name: (load_recipe(name).base is not None, name))
+
+
+def load_recipe(recipe: str | Path) -> Recipe:
+    """Read a recipe: the name of a shipped one, or a YAML file.
+
+    Raises
+    ------
+    ArticulensError
+        When there is none, a key is unknown or missing, or a value is impossible.
+    """
+    shipped = files("articulens.speechlm").joinpath(f"configs/{recipe}.yaml")
+    try:
+        text = shipped.read_text("utf-8") if shipped.is_file() else Path(recipe).expanduser().read_text("utf-8")
+        values = yaml.safe_load(text)
+    except OSError:
+        raise ArticulensError(
+            f"there is no recipe '{recipe}', expected a shipped name or a YAML file{suggest(str(recipe), _names())}"
+        ) from None
+    except yaml.YAMLError as error:
+        raise ArticulensError(f"{recipe}: not readable as YAML ({error}); correct it.") from error
+    return parse_recipe(values, str(recipe))
+
+
+def _names() -> list[str]:
+    folder = files("articulens.speechlm").joinpath("configs")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def parse_recipe(values: Any, place: str) -> Recipe:
+    """Check the values of a recipe; `place` is named in errors."""
+    known = [f.name for f in fields(Recipe)]
+    if not isinstance(values, dict):
+        raise ArticulensError(f"{place}: found {type(values).__name__}, expected keys such as name; correct it.")
+    for key in values:
+        if key not in known:
+            raise ArticulensError(f"{place}: unknown key '{key}'{suggest(str(key), known)}")
+    for f in fields(Recipe):
+        if f.default is MISSING and f.name not in values:
+            raise ArticulensError(f"{place}: the key '{f.name}' is missing; add it.")
+    recipe = Recipe(**values)
+    problem = _problem(recipe)
+    if problem:
+        raise ArticulensError(f"{place}: {problem}; correct the recipe.")
+    return recipe
+
+
+def _problem(recipe: Recipe) -> str | None:
+    mix = recipe.mix
+    if not isinstance(mix, Mapping) or not mix or not set(mix) <= set(KINDS) or min(mix.values()) < 0:
+        return f"mix is {mix}, expected shares of {', '.join(KINDS)}"
+    if sum(mix.values()) <= 0:
+        return "the shares of mix are all 0"
+    if min(recipe.steps, recipe.batch, recipe.sentences, recipe.log_every, recipe.n_units) < 1 or recipe.length < 8:
+        return "steps, batch, sentences, log_every and n_units must be at least 1 and length at least 8"
+    if recipe.learning_rate <= 0 or not 0 < recipe.heard < 1 or recipe.span <= 0 or recipe.text_weight <= 0:
+        return "learning_rate, span and text_weight must be above 0 and heard between 0 and 1"
+    return None
