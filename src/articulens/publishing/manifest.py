@@ -38,6 +38,7 @@ _OUTSIDE = (
     "cli.py",
     "cli_corpus.py",
     "cli_predict.py",
+    "cli_speechlm.py",
     "cli_synth.py",
 )  # no result depends on them
 
