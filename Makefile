@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.articulens-setup
 NOTEBOOKS := $(wildcard notebooks/*.py notebooks/*/*.py)
 SOLUTIONS := $(wildcard notebooks/exercises/sol_*.py)
-EXTRAS := book,synth,speaker,test,dev
+EXTRAS := book,synth,speaker,large,test,dev
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -49,7 +49,7 @@ pairs: setup  ## write the exercise of each solution, and the .ipynb beside each
 lock:  ## resolve all dependencies anew into requirements.lock
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet -e '.[book,synth,speaker,scale,test,dev]'
+	build/lock/bin/python -m pip install --quiet -e '.[book,synth,speaker,scale,large,test,dev]'
 	sed -n '/^#/p' requirements.lock > build/lock.txt
 	build/lock/bin/python -m pip freeze --exclude-editable \
 		| sed -E 's/^((cuda-|nvidia-|triton).*)$$/\1; sys_platform == "linux"/' >> build/lock.txt

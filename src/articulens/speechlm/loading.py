@@ -16,11 +16,19 @@ facts about SIMS and slam follow the code of slp-rl/slamkit, those about TWIST t
 from __future__ import annotations
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 from articulens.encoders.hub import Repository
 from articulens.errors import ArticulensError
@@ -65,7 +73,7 @@ def open_speech_lm(
         For a model that has only units: the token of unit 0. By default as its configuration says (TWIST) or as slam
         does (behind pad, BOS and EOS).
     bits
-        4 for four-bit weights on a GPU (NF4 by bitsandbytes, which must be installed).
+        4 for four-bit weights (NF4, by bitsandbytes): a 7B model in 5 GB of a GPU; slow on a CPU.
     max_memory
         What each device may hold, such as ``{0: "20GiB", "cpu": "16GiB"}``: weights that do not fit on the GPU wait in
         memory, the rest on disk, and come block by block (by accelerate).
@@ -78,7 +86,7 @@ def open_speech_lm(
     ------
     ArticulensError
         When the model cannot be had or has weights missing; when it has no unit tokens; when the tokenizer does not
-        match; when there is no GPU for what needs one.
+        match; when there is no such GPU, or a package is not installed.
     """
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
@@ -88,11 +96,16 @@ def open_speech_lm(
     place = Repository(str(folder) if folder.is_dir() else name, revision, folder.is_dir())
     gpu = torch.cuda.is_available()
     device = ("cuda" if gpu else "cpu") if device == "auto" else device
-    if (bits or device != "cpu") and not gpu:
-        wish = f"{bits}-bit weights" if bits else f"device '{device}'"
-        raise ArticulensError(f"{name}: {wish} cannot be had, torch finds no GPU; use device 'cpu' and leave bits out.")
+    if device != "cpu" and not gpu:
+        raise ArticulensError(f"{name}: device '{device}' was asked for and torch finds no GPU; use cpu or auto.")
     if bits not in (None, 4):
         raise ArticulensError(f"{name}: {bits}-bit weights are not offered; give bits=4, or leave it out.")
+    for package, wanted in (("accelerate", bits or max_memory), ("bitsandbytes", bits)):
+        if wanted and find_spec(package) is None:
+            raise ArticulensError(
+                f"{name}: {'bits' if bits else 'max_memory'} needs {package}, which is not installed; install "
+                "articulens[large], or leave it out."
+            )
     if dtype not in ("auto", *DTYPES):
         raise ArticulensError(f"precision '{dtype}' is unknown; known: auto, {', '.join(DTYPES)}.")
 
@@ -175,7 +188,7 @@ def _vocabulary(
     where = tokenizer or (raw["base_model_name"] if raw.get("model_type") == _SLAM else place.place)
     revision = None if tokenizer else place.revision
     words = Repository(where, revision, Path(where).expanduser().is_dir())
-    found = words.read(lambda: AutoTokenizer.from_pretrained(where, revision=words.revision, trust_remote_code=False))
+    found = words.read(lambda: _tokenizer(where, words.revision))
     if unit is None:
         return Vocabulary.of_text(found, size, place=where)
     n_units = size - len(found) - 2
@@ -187,3 +200,15 @@ def _vocabulary(
             )
         return extend_tokenizer(found, n_units, unit=unit)
     return Vocabulary.of_tokenizer(found, size, unit=unit, place=where)
+
+
+def _tokenizer(where: str, revision: str | None) -> Any:
+    """Read a tokenizer as it was saved, where there is a ``tokenizer.json``.
+
+    transformers' AutoTokenizer goes by the type of the model beside it, and makes a Qwen tokenizer of any that lies in
+    the folder of a Qwen model.
+    """
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(where, revision=revision or "main")
+    except (OSError, ValueError):
+        return AutoTokenizer.from_pretrained(where, revision=revision, trust_remote_code=False)

@@ -115,11 +115,11 @@ def phases(
 
     With the excess e of hit@k over that of the matched random word, and the masses of text and of units:
 
-    ``transcription begins``  first layer where e(spoken) reaches half its maximum, if that is at least `least`
-    ``transcription peaks``   layer of that maximum
-    ``prediction begins``     first layer behind the peak where e(next) is above e(spoken) and at least `least`
-    ``speech returns``        first layer from which units hold more mass than text up to the last layer, if text held
-                              more before
+    * *transcription begins* in the first layer where e(spoken) reaches half its maximum, if that is at least `least`;
+    * *transcription peaks* in the layer of that maximum;
+    * *prediction begins* in the first layer behind the peak where e(next) is above e(spoken) and at least `least`;
+    * *speech returns* in the first layer from which units hold more mass than text up to the last layer, if text held
+      more before.
 
     Parameters
     ----------

@@ -58,6 +58,15 @@ def test_sims(planted, tmp_path: Path, config: Qwen2Config) -> None:
     assert len(read_words(Lens(lm), planted.spoken[:4]).words)
 
 
+def test_the_tokenizer_beside_a_model_is_the_one_that_was_saved(planted, tmp_path: Path) -> None:
+    tokenizer = planted.lm.vocabulary.tokenizer
+    model = Auto.from_config(Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=2, **SIZE))
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)  # AutoTokenizer would make a Qwen tokenizer of it
+    lm = open_speech_lm(str(tmp_path), device="cpu")
+    assert lm.vocabulary.spellings("kate") == planted.lm.vocabulary.spellings("kate")
+
+
 def test_slam(planted, tmp_path: Path) -> None:
     config = Qwen2Config(
         vocab_size=502,
@@ -98,6 +107,25 @@ def test_weights_that_do_not_fit_into_memory_wait_on_disk(planted, tmp_path: Pat
     assert all(torch.equal(same[layer], own[layer]) for layer in own)
 
 
+def test_four_bit_weights(planted, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    torch.manual_seed(0)
+    model = Auto.from_config(
+        Qwen2Config(vocab_size=planted.lm.vocabulary.size, num_key_value_heads=2, **SIZE | {"hidden_size": 64})
+    )
+    model.save_pretrained(tmp_path)
+    planted.lm.vocabulary.tokenizer.save_pretrained(tmp_path)
+    lm, tokens = (
+        open_speech_lm(str(tmp_path), device="cpu", bits=4),
+        interleave(planted.spoken[0], planted.lm.vocabulary),
+    )
+    assert type(lm.model.model.layers[0].mlp.up_proj).__name__ == "Linear4bit" and lm.record()["bits"] == 4
+    found = Lens(lm).logits(tokens)["2"]
+    assert torch.allclose(found, lm.logits(torch.from_numpy(tokens.ids)[None])[0], atol=1e-5)
+    exact = model.eval()(input_ids=torch.from_numpy(tokens.ids)[None]).logits[0]
+    assert 0 < (found - exact).abs().max() < 0.5 * exact.abs().max()
+
+
 class Evil:
     def __reduce__(self) -> tuple:
         return (open, ("owned", "w"))
@@ -126,11 +154,14 @@ def test_bad_input(planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ArticulensError, match="correct the offset"):
         open_speech_lm(str(tmp_path / "text"), device="cpu", offset=999)
     with pytest.raises(ArticulensError, match="bits=4"):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        open_speech_lm(str(tmp_path / "text"), bits=3)
+        open_speech_lm(str(tmp_path / "text"), bits=3, device="cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ArticulensError, match="4-bit weights cannot be had"):
-        open_speech_lm(str(tmp_path / "text"), bits=4)
+    with pytest.raises(ArticulensError, match="torch finds no GPU"):
+        open_speech_lm(str(tmp_path / "text"), device="cuda")
+    with monkeypatch.context() as without:
+        without.setattr("articulens.speechlm.loading.find_spec", lambda name: None)
+        with pytest.raises(ArticulensError, match="needs accelerate, which is not installed"):
+            open_speech_lm(str(tmp_path / "text"), bits=4, device="cpu")
     with pytest.raises(ArticulensError, match="precision 'fp8'"):
         open_speech_lm(str(tmp_path / "text"), dtype="fp8")
     weights = text.state_dict()

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from articulens.errors import ArticulensError
 from articulens.speechlm import Spoken, Units, Vocabulary, choose_heard, extend_tokenizer, interleave, words_of_units
@@ -71,6 +73,22 @@ def test_spellings_of_one_and_of_several_pieces(vocabulary: Vocabulary) -> None:
     assert vocabulary.spellings("ka") == [(ids("ka"),)]
     assert vocabulary.spellings("kate") == [(ids("ka"), ids("te"))]
     assert vocabulary.spellings("xy") == []  # cannot be written
+
+
+def test_a_space_before_the_word_is_a_spelling_of_its_own() -> None:
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=268, initial_alphabet=alphabet, show_progress=False)
+    raw.train_from_iterator([" the cat", "the cat", " The cat"] * 9, trainer)
+    vocabulary = extend_tokenizer(PreTrainedTokenizerFast(tokenizer_object=raw), 3)
+
+    def spelt(word: str) -> list[list[str]]:
+        return [[vocabulary.tokenizer.decode([t]) for t in spelling] for spelling in vocabulary.spellings(word)]
+
+    assert spelt("the") == [[" the"], ["the"], [" The"], ["The"]]
+    assert spelt("cat") == [[" cat"], ["cat"], ["C", "at"]]
+    assert spelt("hat") == [["h", "at"], ["H", "at"]]  # a space alone is no piece of a word
 
 
 def test_bad_input(planted, vocabulary: Vocabulary) -> None:
