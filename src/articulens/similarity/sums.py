@@ -89,12 +89,18 @@ class PairSums:
     def _add(self, pair: Pair, xs: Sequence[_Taken], ys: Sequence[_Taken], weights: torch.Tensor) -> None:
         p, q = xs[0].x.shape[1], ys[0].x.shape[1]
         step = max(1, int(_PRODUCTS_BYTES / (8 * p * q)))
+        only_sum = len(weights) == 1 and "cross_utterance" not in self.forms  # no use for an utterance's own product
         for at in range(0, len(xs), step):
             part = list(zip(xs[at : at + step], ys[at : at + step], strict=True))
             c = weights[:, at : at + step]
-            products = self._room(len(part), p, q)
-            for product, (x, y) in zip(products, part, strict=True):
-                torch.mm(x.x.T, y.x, out=product)
+            if only_sum:
+                total, products = self._of(self.by_frame, pair, c, p, q).m[0], None
+                for x, y in part:
+                    total.addmm_(x.x.T, y.x)
+            else:
+                products = self._room(len(part), p, q)
+                for product, (x, y) in zip(products, part, strict=True):
+                    torch.mm(x.x.T, y.x, out=product)
             if "biased" in self.forms or "debiased" in self.forms:
                 self._of(self.by_frame, pair, c, p, q).add(
                     c,
@@ -103,7 +109,7 @@ class PairSums:
                     left=torch.stack([x.x.T @ y.energy for x, y in part]),
                     right=torch.stack([y.x.T @ x.energy for x, y in part]),
                 )
-            if "cross_utterance" in self.forms:
+            if products is not None and "cross_utterance" in self.forms:
                 share = torch.tensor([1 / len(x.x) for x, _ in part], dtype=torch.float64, device=self.device)
                 a, b = torch.stack([x.mean for x, _ in part]), torch.stack([y.mean for _, y in part])
                 squares = torch.linalg.vector_norm(products, dim=(1, 2)) ** 2 * share**2
@@ -197,7 +203,7 @@ class _Products:
     def add(
         self,
         weights: torch.Tensor,
-        products: torch.Tensor,
+        products: torch.Tensor | None,
         *,
         squares: torch.Tensor,
         left: torch.Tensor,
@@ -205,8 +211,8 @@ class _Products:
         cubes: torch.Tensor | None = None,
         share: torch.Tensor | None = None,
     ) -> None:
-        c = weights if share is None else weights * share
-        self.m.flatten(1).addmm_(c, products.flatten(1))
+        if products is not None:
+            self.m.flatten(1).addmm_(weights if share is None else weights * share, products.flatten(1))
         self.squares += weights @ squares
         self.left += weights @ left
         self.right += weights @ right
