@@ -200,17 +200,18 @@ class _Ranks:
         self.slots, self.lens, self.size = slots, lens, len(flat)
         vocabulary = lens.vocabulary
         tokens = np.asarray(flat, np.int64)
-        # For each position of each sequence: the places of the candidates to be ranked there, -1 where there are none.
-        widest = max(len({p for ways in s.entries.values() for way in ways for p in way}) for s in slots)
-        self.places = [np.full((len(t), widest), -1, np.int64) for t in sequences]
-        self.last = [np.zeros(len(t), bool) for t in sequences]
-        for slot in slots:
-            mine = sorted({p for ways in slot.entries.values() for way in ways for p in way})
-            self.places[slot.row][slot.positions, : len(mine)] = mine
-            self.last[slot.row][slot.positions[-1]] = True
+        # All positions of all sequences behind one another: the places of the candidates to be ranked there, -1 where
+        # there are none; whether a word ends there; and the token that follows, if it is a unit.
+        self.starts = np.cumsum([0, *map(len, sequences)])
+        mine = [sorted({p for ways in s.entries.values() for way in ways for p in way}) for s in slots]
+        self.places = np.full((self.starts[-1], max(map(len, mine))), -1, np.int64)
+        self.last = np.zeros(self.starts[-1], bool)
+        for slot, places in zip(slots, mine, strict=True):
+            self.places[self.starts[slot.row] + slot.positions, : len(places)] = places
+            self.last[self.starts[slot.row] + slot.positions[-1]] = True
         self.tokens = torch.from_numpy(np.append(tokens, 0))
-        self.following = [np.append(t.ids[1:], 0) for t in sequences]
-        self.has_next = [np.append(t.kinds[1:] == UNIT, False) for t in sequences]
+        self.following = np.concatenate([np.append(t.ids[1:], 0) for t in sequences])
+        self.has_next = np.concatenate([np.append(t.kinds[1:] == UNIT, False) for t in sequences])
         self.text = torch.from_numpy(vocabulary.text_ids)
         self.unit = torch.from_numpy(vocabulary.unit_ids)
         self.knows_units = lens.readout is lens.lm
@@ -220,31 +221,28 @@ class _Ranks:
         self.sums = {layer: np.zeros((len(sequences), 5 + len(KS))) for layer in lens.layers}
 
     def __call__(self, layer: str, rows: torch.Tensor, positions: torch.Tensor, logits: torch.Tensor) -> None:
-        pairs = list(zip(rows.tolist(), positions.tolist(), strict=True))
-        device = logits.device
+        here, device = self.starts[rows.numpy()] + positions.numpy(), logits.device
         everything = _ascending(logits)
         mass = logits.logsumexp(1)
         only_text = logits[:, self.text.to(device)]
         text_mass = (only_text.logsumexp(1) - mass).exp()
         only_text = _ascending(only_text)
 
-        places = np.stack([self.places[r][p] for r, p in pairs])
+        places = self.places[here]
         wanted = logits.gather(1, self.tokens[torch.from_numpy(places)].to(device))
         among = torch.stack([_rank(only_text, wanted), _rank(everything, wanted)]).cpu().numpy()
-        last = np.array([self.last[r][p] for r, p in pairs])
         best = self.best[layer]
         for which, ranks in enumerate(among):
             there = places >= 0
             np.minimum.at(best[0, which], places[there], ranks[there])
-            there &= last[:, None]
+            there &= self.last[here, None]
             np.minimum.at(best[1, which], places[there], ranks[there])
 
-        columns = np.zeros((len(pairs), 5 + len(KS)))
+        columns = np.zeros((len(here), 5 + len(KS)))
         columns[:, 0], columns[:, 1] = 1, text_mass.cpu()
         if self.knows_units:
             unit_mass = (logits[:, self.unit.to(device)].logsumexp(1) - mass).exp()
-            counts = np.array([self.has_next[r][p] for r, p in pairs])
-            ahead = torch.tensor([int(self.following[r][p]) for r, p in pairs], device=device)[:, None]
+            counts, ahead = self.has_next[here], torch.from_numpy(self.following[here]).to(device)[:, None]
             logit = logits.gather(1, ahead)
             rank = _rank(everything, logit)[:, 0].cpu().numpy()
             columns[:, 2], columns[:, 3] = unit_mass.cpu(), counts
