@@ -12,7 +12,7 @@ from articulens.drawing import STYLE, STYLES, WIDTH, PageFigure, nothing
 from articulens.evaluation.inference import speaker_interval
 
 _TRUE, _READ = STYLES[0][0], STYLES[1][0]
-_LONGER = 4.0  # arrows, than the movement
+_LONGER = 5.0  # arrows, than the movement
 
 
 def place_matrices(
@@ -73,20 +73,21 @@ def moves_and_readings(table: pd.DataFrame, *, title: str = "") -> PageFigure:
         return nothing(title)
     means = table.groupby(["version", "sensor"], sort=False).mean(numeric_only=True)
     versions = list(pd.unique(table["version"]))
-    columns, words = 4, []
-    rows, reach = -(-len(versions) // columns), 9.0  # mm beyond the outermost sensors
+    columns, words = 3, []
+    rows, reach = -(-len(versions) // columns), 14.0  # mm beyond the outermost sensors
     with mpl.rc_context(STYLE):
-        figure = PageFigure(figsize=(WIDTH, 0.6 + 1.35 * rows), layout="constrained")
+        figure = PageFigure(figsize=(WIDTH, 0.7 + 1.25 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, version in zip(panels, versions, strict=False):
             part = means.loc[version]
             tongue = part.loc[[sensor for sensor in ("TT", "TB", "TD") if sensor in part.index]]
             axes.plot(tongue["x"], tongue["z"], "-", color="0.8", linewidth=1, zorder=0)
             axes.plot(part["x"], part["z"], "o", color="0.7", markersize=2.5, zorder=1)
-            for kind, colour, width in (("true", _TRUE, 0.022), ("read", _READ, 0.014)):
+            for kind, colour, width in (("true", _TRUE, 0.014), ("read", _READ, 0.012)):
                 axes.quiver(
                     part["x"], part["z"], part[f"{kind}_x"], part[f"{kind}_z"], color=colour, width=width, zorder=2,
-                    angles="xy", scale_units="xy", scale=1 / _LONGER, minshaft=1.5, headwidth=4, headlength=4,
+                    angles="xy", scale_units="xy", scale=1 / _LONGER, minshaft=1.2, headwidth=3.5, headlength=3.5,
+                    headaxislength=3.5,
                     label=kind,
                 )  # fmt: skip
             axes.set_title(version, fontsize=8)

@@ -88,4 +88,4 @@ def test_what_moves_in_the_shipped_set_is_what_was_asked_for():
             assert own > 0.5, f"{v.speaker} {name}"
             still = {"TT": "UL LL JAW", "TB": "UL LL JAW", "TD": "UL LL JAW", "LL": "TT TB TD JAW", "JAW": "TT TB TD"}
             for sensor in still[change.sensor].split():
-                assert max(moved[CHANNELS.index(f"{sensor}.{a}")] for a in "xz") < 0.02, f"{v.speaker} {name}: {sensor}"
+                assert max(moved[CHANNELS.index(f"{sensor}.{a}")] for a in "xz") < 0.05, f"{v.speaker} {name}: {sensor}"
