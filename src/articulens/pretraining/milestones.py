@@ -88,9 +88,9 @@ def follow(
         path = cache / f"milestone-{key}.csv"
         if not path.exists():
             write_scores(pd.DataFrame([_row(corpus, chosen, folder, cache, tasks)]), path)
-        row = read_scores(path).iloc[0].to_dict()
+        row = {str(name): value for name, value in read_scores(path).iloc[0].items()}
         drawn = facts["step"] * (hours or {}).get(facts["name"], float("nan"))
-        about = {"training": facts["name"], "step": facts["step"], "hours": round(drawn, 3)}
+        about: dict[str, Any] = {"training": facts["name"], "step": facts["step"], "hours": round(drawn, 3)}
         rows.append({**about, **row, "sha256": facts["sha256"]["model.safetensors"]})
         say(f"{facts['name']}, step {facts['step']}: r {row['articulatory']:.3f}, {row['phonetic']:.3f}")
     return pd.DataFrame(rows)
