@@ -52,9 +52,9 @@ class ProtocolTable(_Markdown):
 
     def markdown(self):
         """Return the table."""
-        from articulens.evaluation.protocols import PROTOCOLS, open_protocol
+        from articulens.evaluation.protocols import PROTOCOLS, WITH_COLUMN, open_protocol
 
-        shown = [f"{name}(l1)" if name == "loso_within" else name for name in PROTOCOLS]
+        shown = [f"{name}({WITH_COLUMN[name]})" if name in WITH_COLUMN else name for name in PROTOCOLS]
         return _table(["protocol", "measures"], [[f"`{name}`", open_protocol(name).measures] for name in shown])
 
 

@@ -218,7 +218,8 @@ _PROTOCOLS: dict[str, Callable[..., Protocol]] = {
     "leave_language_out": leave_language_out,
     "transfer": transfer,
 }
-_WITH_COLUMN = ("loso_within", "transfer")
+#: Protocols that divide by a column, and one that makes a good example.
+WITH_COLUMN = {"loso_within": "l1", "transfer": "language"}
 PROTOCOLS = tuple(_PROTOCOLS)
 
 
@@ -233,12 +234,12 @@ def open_protocol(name: str) -> Protocol:
     match = re.fullmatch(r"\s*([a-z_]+)\s*(?:\(\s*(\w+)\s*\))?\s*", name)
     if not match or match[1] not in _PROTOCOLS:
         raise ArticulensError(f"unknown protocol '{name}'{suggest(match[1] if match else name, PROTOCOLS)}")
-    wants_column = match[1] in _WITH_COLUMN
+    wants_column = match[1] in WITH_COLUMN
     if wants_column != bool(match[2]):
         raise ArticulensError(
             f"protocol '{name}': "
             + (
-                f"name the column that it divides by, as in {match[1]}(language)."
+                f"name the column that it divides by, as in {match[1]}({WITH_COLUMN[match[1]]})."
                 if wants_column
                 else "takes no column."
             )

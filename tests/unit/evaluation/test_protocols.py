@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from articulens.cells import CellDesign
 from articulens.errors import ArticulensError
-from articulens.evaluation.protocols import PROTOCOLS, open_protocol, within_reach
+from articulens.evaluation.protocols import PROTOCOLS, WITH_COLUMN, open_protocol, within_reach
 
-WITH_COLUMN = {"loso_within": "loso_within(l1)", "transfer": "transfer(language)"}
-NAMES = [WITH_COLUMN.get(name, name) for name in PROTOCOLS]
+NAMES = [f"{name}({WITH_COLUMN[name]})" if name in WITH_COLUMN else name for name in PROTOCOLS]
 
 
 def corpus_table(n_speakers=4, n_sentences=10) -> pd.DataFrame:
