@@ -49,6 +49,7 @@ cache: str = "../cache"  # folder of intermediate moments
 results: str = "../cache/results"  # folder of the tables behind the figures
 
 # %%
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -129,12 +130,20 @@ TRUE, JITTERED, COMPANY = "true sensors", f"jittered {jitter_mm:g} mm", "company
 CONTROLS = {TRUE: (jitter_mm / 10, False), JITTERED: (jitter_mm, False), COMPANY: (jitter_mm / 10, True)}
 
 
+@functools.cache
+def truth(speaker, clock):
+    """Return which frames of a clock are speech, their times, and where the sensors of all versions were."""
+    v = next(v for v in spoken if v.speaker == speaker)
+    times_s = clock.times_s(v.audio.shape[1])
+    keep = speech_mask(v.intervals, times_s)
+    return keep, times_s[keep], v.at(times_s[keep], channels)
+
+
 def read(v, states, layer, fitted) -> Reading:
     """Return what a probe reads of all versions, in the frames of speech."""
-    times_s = states[0].times_s
-    keep = speech_mask(v.intervals, times_s)
+    keep, times_s, true = truth(v.speaker, encoder.clock)
     said = np.stack([fitted.predict(s[layer].cpu().double().numpy()[keep]) for s in states])
-    return Reading(v.speaker, v.names, channels, times_s[keep], v.at(times_s[keep], channels), said)
+    return Reading(v.speaker, v.names, channels, times_s, true, said)
 
 
 # %%
@@ -422,15 +431,18 @@ verdicts.judge(
 
 # %%
 if {"JAW.x", "JAW.z"} <= set(coordinates):
-    r_jaw = [np.corrcoef(q.true[0][:, k], q.read[0][:, k])[0, 1] for q in of_focus for k in [channels.index("JAW.z")]]
+    jaw_z = channels.index("JAW.z")
+    r_jaw = [np.corrcoef(q.true[0][:, jaw_z], q.read[0][:, jaw_z])[0, 1] for q in of_focus]
+    low, high = np.clip(speaker_interval(r_jaw), -1, 1)
     jaw = speaker_interval(cell(focus, "JAW", "JAW"))
     verdicts.judge(
         "M6",
         "The jaw that is read in ordinary speech is a jaw",
-        "holds if the jaw moved alone is read at the jaw with a 95 % interval above 0.1 mm per mm, refuted if it lies below",
-        "holds here" if jaw[0] > 0.1 else "refuted here" if jaw[1] < 0.1 else "not shown",
-        f"{focus}: r of the jaw's height {mean_words(r_jaw)} in ordinary speech; moved alone it is read as "
-        f"{mean_words(cell(focus, 'JAW', 'JAW'))} mm per mm",
+        "holds if the jaw moved alone is read at the jaw with a 95 % interval above 0.1 mm per mm; refuted if it lies below, "
+        "though r in ordinary speech lies above 0",
+        "holds here" if jaw[0] > 0.1 else "refuted here" if jaw[1] < 0.1 and low > 0 else "not shown",
+        f"{focus}: r of the jaw's height {np.mean(r_jaw):.3f} ({interval_words(low, high)}) in ordinary speech; moved alone "
+        f"it is read as {mean_words(cell(focus, 'JAW', 'JAW'))} mm per mm",
     )
 else:
     verdicts.judge("M6", "The jaw that is read in ordinary speech is a jaw", "needs a jaw sensor", "not shown",
