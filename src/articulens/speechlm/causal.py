@@ -20,7 +20,7 @@ from articulens.errors import ArticulensError
 from articulens.speechlm.measures import mean_over_utterances
 from articulens.speechlm.model import SpeechLM
 from articulens.speechlm.readings import matched_words, word_facts
-from articulens.speechlm.sequences import TEXT, UNIT, Spoken, Tokens, interleave
+from articulens.speechlm.sequences import TEXT, UNIT, Spoken, interleave
 
 REMOVED = ("nothing", "word", "random word", "random directions")
 LOSSES = ("unit_loss", "next_word_loss")
@@ -50,7 +50,7 @@ def ablate_words(
     *,
     layers: Sequence[str] | None = None,
     counts: Mapping[str, int] | None = None,
-    per_utterance: int = 2,
+    per_utterance: int = 1,
     seed: int = 0,
     batch: int = 16,
 ) -> pd.DataFrame:
@@ -129,9 +129,10 @@ def _items(
             other = matched[row, k]
             usable = lm.vocabulary.spellings(texts[k]) and other and lm.vocabulary.spellings(other)
             if usable and len(positions):
-                items.append(
-                    {"id": s.id, "index": k, "word": texts[k], "other": other, "tokens": tokens, "positions": positions}
-                )
+                before = positions[tokens.kinds[positions + 1] == UNIT]
+                behind = np.flatnonzero((tokens.kinds == TEXT) & (tokens.words == k + 1)) - 1
+                item = {"id": s.id, "index": k, "word": texts[k], "other": other, "tokens": tokens}
+                items.append(item | {"positions": positions, "places": (before, behind)})
     if not items:
         raise ArticulensError(
             f"none of {len(spoken)} utterances has two words with units, and another word to compare with; give more."
@@ -167,19 +168,13 @@ def _losses(
             return states
 
         states = lm.run(ids, None if layer is None else remove, () if layer is None else (layer,))
-        for row, i in enumerate(rows):
-            found[i] = _two_losses(lm, states[row], items[i]["tokens"], items[i])
+        # All predictions of the batch at once: where, of what, and for which item and which of the two losses.
+        spots = [(row, i, kind, places) for row, i in enumerate(rows) for kind, places in enumerate(items[i]["places"])]
+        where = [np.concatenate(x) for x in zip(*((np.full(len(p), row), p) for row, *_, p in spots), strict=True)]
+        wanted = np.concatenate([items[i]["tokens"].ids[p + 1] for _, i, _, p in spots])
+        logits = lm.head(states[torch.from_numpy(where[0]), torch.from_numpy(where[1])]).float()
+        losses = cross_entropy(logits, torch.from_numpy(wanted).to(logits.device), reduction="none").cpu().numpy()
+        borders = np.cumsum([len(places) for *_, places in spots])[:-1]
+        for (_, i, kind, places), part in zip(spots, np.split(losses, borders), strict=True):
+            found[i, kind] = part.mean() if len(places) else np.nan
     return found
-
-
-def _two_losses(lm: SpeechLM, states: torch.Tensor, tokens: Tokens, item: dict) -> tuple[float, float]:
-    before = item["positions"][tokens.kinds[item["positions"] + 1] == UNIT]
-    text = np.flatnonzero((tokens.kinds == TEXT) & (tokens.words == item["index"] + 1)) - 1
-    losses = []
-    for places in (before, text):
-        if not len(places):
-            losses.append(float("nan"))
-            continue
-        logits = lm.head(states[torch.from_numpy(places).to(states.device)]).float()
-        losses.append(float(cross_entropy(logits, torch.from_numpy(tokens.ids[places + 1]).to(logits.device))))
-    return losses[0], losses[1]
