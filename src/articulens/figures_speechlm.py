@@ -81,7 +81,7 @@ def lens_picture(words: pd.DataFrame, *, title: str = "") -> PageFigure:
             xlabel="time (s)",
             ylabel="layer",
             title=title,
-            xlim=(start, end),
+            xlim=(start - 0.03 * (end - start), end + 0.03 * (end - start)),
             ylim=(-1.5, len(layers) - 0.5),
         )
     counts = {

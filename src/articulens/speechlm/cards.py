@@ -31,7 +31,15 @@ def write_lm_card(folder: Path) -> Path:
 def lm_card(facts: dict[str, Any]) -> str:
     """Return the card as Markdown."""
     recipe = facts["recipe"]
-    parts = [f"# {facts['name']}", recipe["summary"], _made(facts), _heard(facts), _curve(facts), _use(facts)]
+    parts = [
+        f"# {facts['name']}",
+        recipe["summary"],
+        _made(facts),
+        _heard(facts),
+        _curve(facts),
+        _read(facts),
+        _use(facts),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,7 +85,9 @@ def _heard(facts: dict[str, Any]) -> str:
     lines.append(
         f"\n{facts['held_out_recordings']} of these recordings, those of a tenth of the sentences, are held "
         "out: neither "
-        "their text nor their speech is in training."
+        "their text nor their speech is in training. Of the documents "
+        + ", ".join(f"{share:.0%} are {_LANGUAGES[language]}" for language, share in facts["languages"].items())
+        + "."
     )
     if facts["recipe"]["mix"].keys() == {"text"}:
         lines.append("This model heard none of it; it read the sentences.")
@@ -98,6 +108,28 @@ def _curve(facts: dict[str, Any]) -> str:
     stride = max(1, len(curve) // 8)
     for row in [*curve[:-1:stride], curve[-1]]:
         lines.append(f"| {row['step']} | {' | '.join(f'{row[column]:.3f}' for column in columns)} |")
+    return "\n".join(lines)
+
+
+def _read(facts: dict[str, Any]) -> str:
+    rows = [row for row in facts["held_out"]["lens"] if row["k"] == 10]
+    layers, targets = (list(dict.fromkeys(row[key] for row in rows)) for key in ("layer", "target"))
+    hit = {(row["layer"], row["target"]): f"{row['hit']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" for row in rows}
+    lines = [
+        "## What its layers say on held-out speech\n",
+        f"Share of the words (those that are one token) of {rows[0]['utterances']} held-out recordings that are among "
+        "the ten best text tokens at any of their units, and the same for other words; 95 % intervals over "
+        "recordings.\n",
+        f"| layer | {' | '.join(targets)} |",
+        "|" + "---|" * (1 + len(targets)),
+        *(f"| {layer} | {' | '.join(hit.get((layer, target), '') for target in targets)} |" for layer in layers),
+        "\nLoss of the second half of each, as text, in nats a token: "
+        + "; ".join(
+            f"after {row['context']} {row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+            for row in facts["held_out"]["text"]
+        )
+        + ".",
+    ]
     return "\n".join(lines)
 
 

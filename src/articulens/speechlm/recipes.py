@@ -67,12 +67,12 @@ class Recipe:
     heard: float = 0.5
     span: float = 1.5
     text_weight: float = 5.0
-    steps: int = 1000
+    steps: int = 600
     batch: int = 8
     length: int = 160
     learning_rate: float = 3e-3
     seed: int = 0
-    log_every: int = 100
+    log_every: int = 50
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -81,9 +81,7 @@ class Recipe:
 
 def shipped_recipes() -> list[str]:
     """Return the names of the recipes that come with the package, a base before what starts from it."""
-    folder = files("articulens.speechlm").joinpath("configs")
-    names = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
-    return sorted(names, key=lambda name: (load_recipe(name).base is not None, name))
+    return sorted(_names(), key=lambda name: (load_recipe(name).base is not None, name))
 
 
 def load_recipe(recipe: str | Path) -> Recipe:

@@ -22,13 +22,15 @@ from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file, sha256_text
 from articulens.pretraining.checkpoint import Progress, read_checkpoint, restore_optimizer, save_checkpoint
 from articulens.pretraining.trainer import CLIP, schedule
-from articulens.speechlm.material import Material, Reader, make_vocabulary
+from articulens.speechlm.held_out import read_held_out
+from articulens.speechlm.material import SHARES, Material, Reader, make_vocabulary
+from articulens.speechlm.model import SpeechLM
 from articulens.speechlm.recipes import Recipe
 from articulens.speechlm.vocabulary import Vocabulary
 
 WEIGHTS, FACTS = "model.safetensors", "training.json"
 #: Held-out documents of each kind that a point of the curve is measured on: so many batches, always the same.
-VALIDATION = 3
+VALIDATION = 2
 
 
 def train(
@@ -101,7 +103,9 @@ def train(
             started, losses = time.perf_counter(), []
             save_checkpoint(path, key, progress, {"network": network.model}, optimizer)  # the head is tied to it
             say(f"{recipe.name}: {progress.curve[-1]} {progress.seconds:.0f} s")
-    return _save(out / "model", network, vocabulary, material, _facts(recipe, material, progress, base, network))
+    facts = _facts(recipe, material, progress, base, network)
+    held_out = read_held_out(SpeechLM(network, vocabulary, name=recipe.name), material.held_out)
+    return _save(out / "model", network, vocabulary, material, facts | {"held_out": held_out})
 
 
 def held_out_losses(network: Any, vocabulary: Vocabulary, checks: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -204,6 +208,7 @@ def _facts(
         "base": base,
         "parameters": sum(p.numel() for p in network.parameters()),
         "units": material.codebook.card,
+        "languages": SHARES,
         "speech": [
             {
                 "source": source,

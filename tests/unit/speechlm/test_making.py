@@ -115,7 +115,7 @@ def test_tokens_are_words_and_letters_for_others():
 
 
 def test_training_lowers_the_loss_and_is_the_same_twice_and_after_a_stop(material, recipe, tmp_path):
-    recipe = dataclasses.replace(recipe, steps=30, log_every=10)
+    recipe = dataclasses.replace(recipe, steps=30, log_every=10, learning_rate=0.02)
     whole = train(recipe, material, tmp_path / "a")
     facts = json.loads((whole / "training.json").read_text("utf-8"))
     assert [row["step"] for row in facts["curve"]] == [10, 20, 30]
