@@ -14,6 +14,7 @@ from articulens.corpora.integrity import verify_checksums
 from articulens.corpora.layout import find_utterances
 from articulens.corpora.recipe import Recipe, load_keys, load_recipe, shipped_recipes
 from articulens.corpora.sound import open_sound
+from articulens.corpora.superb import open_fluent, open_librispeech, open_voxceleb1
 from articulens.errors import ArticulensError, suggest
 
 __all__ = ["Corpus", "known_corpora", "open_corpus", "open_recipe", "register_corpus"]
@@ -30,7 +31,9 @@ def open_corpus(spec: str | os.PathLike[str], *, rate_hz: float | None = None, s
     Parameters
     ----------
     spec : str
-        ``"bundled"``; ``"sound:FOLDER"``, recordings without articulation (`articulens.corpora.sound`);
+        ``"bundled"``; ``"sound:FOLDER"``, recordings without articulation (`articulens.corpora.sound`), and
+        those of SUPERB, ``"librispeech:FOLDER"``, ``"voxceleb1:FOLDER"``, ``"fluent:FOLDER"``
+        (`articulens.corpora.superb`);
         ``"NAME:FOLDER"`` with the name of a shipped recipe (``frost``, ``tabular``) or of a plug-in;
         ``"RECIPE.yaml:FOLDER"``; or ``"RECIPE.yaml"`` for the folder that the recipe names or lies in.
     rate_hz : float, optional
@@ -184,3 +187,6 @@ def _data_folder() -> Path:
 
 register_corpus("bundled", _open_bundled)
 register_corpus("sound", open_sound)
+register_corpus("librispeech", open_librispeech)
+register_corpus("voxceleb1", open_voxceleb1)
+register_corpus("fluent", open_fluent)
