@@ -152,7 +152,7 @@ speaker_dots(known, category="model", group="score", label="r, speaker unseen", 
 
 # %%
 places = [Path(downstream)] if downstream else sorted(Path(results).glob("09_*.parquet"))
-wanted = {"task", "model", "norm", "variant", "speaker", "error"}
+wanted = {"task", "measure", "model", "norm", "variant", "score"}
 tables = {place: read_scores(place) for place in places if place.exists()}
 heads = next(((place, table) for place, table in tables.items() if wanted <= set(table)), None)
 scored = known.groupby(["model", "score"])["r"].mean().unstack("score").reset_index() if len(known) else known

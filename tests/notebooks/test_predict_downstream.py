@@ -17,10 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 def heads_of(table: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """What chapter 9 leaves, with the error of each task and model."""
+    """What chapter 9 leaves, with the score of each task and model."""
     rows = [
         {"task": task, "measure": "accuracy", "model": model, "norm": norm, "variant": variant, "layer": "",
-         "speaker": speaker, "error": 1 - right if (norm, variant) == ("layer", "weighted sum") else 1.0}
+         "speaker": speaker, "score": right if (norm, variant) == ("layer", "weighted sum") else 0.0}
         for task, models in table.items()
         for model, right in models.items()
         for speaker in SPEAKERS

@@ -83,17 +83,19 @@ def knowledge(stores: Mapping[str, CellStore], *, protocol: str = "loso") -> pd.
 
 
 def achieved(heads: pd.DataFrame) -> pd.DataFrame:
-    """Return what each model achieves in each task: the share that is right, mean over test speakers.
+    """Return what each model achieves in each task: the share that is right, mean over the rows of a model.
 
     Parameters
     ----------
     heads
-        Of :func:`articulens.tasks.by_speaker`; weighted sums of layers of equal length are taken.
+        Of :func:`articulens.tasks.by_speaker` or :func:`articulens.tasks.summarise_tasks`; weighted sums of layers of
+        equal length are taken.
 
     Returns
     -------
     DataFrame with a row for each model and a column for each task; of phone recognition one minus the error rate.
     """
     chosen = heads[(heads["variant"] == "weighted sum") & (heads["norm"] == "layer")]
-    right = 1 - chosen.groupby(["model", "task"], sort=False)["error"].mean()
-    return right.unstack("task").rename_axis(columns=None).reset_index()
+    right = chosen["score"].where(chosen["measure"] != "PER", 1 - chosen["score"])
+    table = chosen.assign(right=right).groupby(["model", "task"], sort=False)["right"].mean()
+    return table.unstack("task").rename_axis(columns=None).reset_index()

@@ -33,7 +33,8 @@ def labelled(toy_copy):
     table = pd.read_csv(toy_copy / "manifest.csv", dtype=str)
     (toy_copy / "labels").mkdir()
     for name in table["id"]:
-        intervals = [{"label": label, "start_s": 0.3 * i, "end_s": 0.3 * (i + 1)} for i, label in enumerate(("a", "bː"))]
+        spans = enumerate(("a", "bː"))
+        intervals = [{"label": label, "start_s": 0.3 * i, "end_s": 0.3 * (i + 1)} for i, label in spans]
         (toy_copy / "labels" / f"{name}.json").write_text(json.dumps(intervals))
     table["labels"] = [f"labels/{name}.json" for name in table["id"]]
     table.to_csv(toy_copy / "manifest.csv", index=False)
@@ -74,11 +75,12 @@ def test_without_labels_there_is_no_phonetic_score(toy_root, tmp_path):
 
 
 def test_what_was_achieved_is_the_share_that_is_right():
-    rows = [("PR", "m", "layer", "weighted sum", 0.2), ("PR", "m", "layer", "weighted sum", 0.4),
-            ("PR", "m", "none", "weighted sum", 0.9), ("PR", "m", "layer", "one layer", 0.9),
-            ("SID", "m", "layer", "weighted sum", 0.5)]  # fmt: skip
-    table = achieved(pd.DataFrame(rows, columns=["task", "model", "norm", "variant", "error"])).iloc[0]
-    assert (table["PR"], table["SID"], table["model"]) == (pytest.approx(0.7), 0.5, "m")
+    rows = [("PR", "PER", "layer", "weighted sum", 0.2), ("PR", "PER", "layer", "weighted sum", 0.4),
+            ("PR", "PER", "none", "weighted sum", 0.9), ("PR", "PER", "layer", "one layer", 0.9),
+            ("SID", "accuracy", "layer", "weighted sum", 0.6)]  # fmt: skip
+    heads = pd.DataFrame(rows, columns=["task", "measure", "norm", "variant", "score"]).assign(model="m")
+    table = achieved(heads).iloc[0]
+    assert (table["PR"], table["SID"], table["model"]) == (pytest.approx(0.7), 0.6, "m")
 
 
 def test_states_that_were_not_kept_are_missed(tmp_path):
