@@ -342,7 +342,7 @@ for reading in of_focus[:: max(1, len(of_focus) // max(1, watch))][:watch]:
             about = {"speaker": speaker, "version": version, "reader": reader, "time_s": reading.times_s}
             parts.append(pd.DataFrame(positions, columns=list(channels)).assign(**about))
 watched = pd.concat(parts, ignore_index=True)[["speaker", "version", "reader", "time_s", *channels]]
-rounded = watched.round({"time_s": 5} | dict.fromkeys(channels, 2)).astype(dict.fromkeys(channels, "float32"))
+rounded = watched.round({"time_s": 5} | dict.fromkeys(channels, 1)).astype(dict.fromkeys(channels, "float32"))
 write_scores(rounded, Path(results) / "11_movements.parquet")
 print(f"{watched['speaker'].nunique()} speakers, {watched['version'].nunique()} versions, read by {', '.join(readers)}")
 
@@ -453,8 +453,8 @@ verdicts.table()[["number", "claim", "verdict"]]
 # %% [markdown]
 # ## Takeaways
 #
-# In this synthesiser the jaw carries the lower teeth and the place where the lips meet, but neither the tongue nor the lip
-# opening: moved alone it can hardly be heard. No probe on sound can know it, and a probe that scores well on it in ordinary
+# In this synthesiser the jaw carries the lower teeth and the place where the lips meet, but neither the lip
+# opening nor the tongue, whose tip the teeth push a little in some mouths: moved alone it can hardly be heard. No probe on sound can know it, and a probe that scores well on it in ordinary
 # speech scores by company. A real jaw does carry tongue and lip; a real speaker compensates for that.
 
 # %%

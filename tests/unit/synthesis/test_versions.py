@@ -86,6 +86,9 @@ def test_what_moves_in_the_shipped_set_is_what_was_asked_for():
             axes = "xz" if change.axis is None else change.axis
             own = max(moved[CHANNELS.index(f"{change.sensor}.{axis}")] for axis in axes)
             assert own > 0.5, f"{v.speaker} {name}"
-            still = {"TT": "UL LL JAW", "TB": "UL LL JAW", "TD": "UL LL JAW", "LL": "TT TB TD JAW", "JAW": "TT TB TD"}
+            still = {"TT": "UL LL JAW", "TB": "UL LL JAW", "TD": "UL LL JAW", "LL": "TT TB TD JAW", "JAW": ""}
             for sensor in still[change.sensor].split():
-                assert max(moved[CHANNELS.index(f"{sensor}.{a}")] for a in "xz") < 0.05, f"{v.speaker} {name}: {sensor}"
+                assert max(moved[CHANNELS.index(f"{sensor}.{a}")] for a in "xz") < 0.02, f"{v.speaker} {name}: {sensor}"
+            if change.sensor == "JAW":  # the tongue gives way to the lower teeth here and there
+                tongue = (positions - v.positions[0])[:, :6]
+                assert np.sqrt((tongue**2).mean()) < 0.3, f"{v.speaker} {name}"
