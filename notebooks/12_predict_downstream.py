@@ -36,9 +36,11 @@ models: list = [
     "tiny-multi-fi",
     "tiny-multi-ru",
     "tiny-ssl",
-    "tiny-multi@random",
+    "tiny-ecapa",
+    "tiny-ecapa-dino",
+    "tiny-ssl@random",
+    "tiny-ecapa@random",
     "logmel",
-    "mfcc",
 ]  # encoders whose scores are to foretell, those of chapter 9
 families: dict = {
     "tiny-english": "distilled",
@@ -47,15 +49,16 @@ families: dict = {
     "tiny-multi-fi": "fine-tuned",
     "tiny-multi-ru": "fine-tuned",
     "tiny-ssl": "self-supervised",
+    "tiny-ecapa": "speaker models",
+    "tiny-ecapa-dino": "speaker models",
     "logmel": "the sound",
-    "mfcc": "the sound",
 }  # which models are relatives; one that is not named belongs to what it was fine-tuned from, or to itself
 downstream: str = ""  # table of heads that chapter 9 wrote, empty for the one in results
 checkpoints: str = "../data/models/checkpoints.csv"  # table of articulens models follow, empty for none
 focus: str = "tiny-multi"  # the encoder whose subspaces are judged
-beside: list = ["tiny-multi@random", "logmel"]  # encoders whose subspaces stand beside it
+beside: list = ["tiny-ssl@random", "logmel"]  # encoders whose subspaces stand beside it
 speakers: list = []  # only these speakers, empty means all
-utterances: int = 12  # of each speaker, 0 for all
+utterances: int = 8  # of each speaker, 0 for all
 margin: float = 0.05  # r that another language may cost and still count as nothing, stated before looking
 whole: float = 0.9  # share of a subspace in common from which it counts as one, stated before looking
 folds: int = 4  # folds of sentences
