@@ -453,9 +453,13 @@ verdicts.table()[["number", "claim", "verdict"]]
 # %% [markdown]
 # ## Takeaways
 #
-# In this synthesiser the jaw carries the lower teeth and the place where the lips meet, but neither the lip
-# opening nor the tongue, whose tip the teeth push a little in some mouths: moved alone it can hardly be heard. No probe on sound can know it, and a probe that scores well on it in ordinary
-# speech scores by company. A real jaw does carry tongue and lip; a real speaker compensates for that.
+# In this synthesiser the jaw carries the lower teeth and the place where the lips meet, but neither the lip opening nor the
+# tongue, whose tip the teeth push a little in some mouths: moved alone it can hardly be heard. No probe on sound can know
+# it, and a probe that scores well on it in ordinary speech scores by company. A real jaw does carry tongue and lip; a real
+# speaker compensates for that.
+#
+# A mm that was moved is also a mouth that nobody has spoken with before: part of the gap between seeing and doing may be that
+# encoder and probe never heard such sound. That, too, is what reading a mouth by its habits means.
 
 # %%
 means = gains.groupby(["how", "place"], sort=False)["mm per mm"].mean()

@@ -30,7 +30,6 @@ WORDS = {
     "LL.z+2.5": "lips 2.5 mm nearer to each other",
     "JAW.z-2.5": "jaw 2.5 mm lower",
     "TT@+60": "tongue tip 60 ms late",
-    "LL@+60": "lips 60 ms late",
     "TT*0.5": "tongue tip moves half as far",
 }
 TRUE = "true"
