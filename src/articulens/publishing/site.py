@@ -19,7 +19,12 @@ from articulens.publishing import gates
 from articulens.publishing.notebooks import read_notebook
 
 _TOP = ("_config.yml", "_toc.yml", "index.md", "CITATION.cff")
-_INCLUDED = ("data/bundled/CARD.md", "data/models/README.md", "data/published.md", "data/similarity_whisper.md")  # pages show them
+_INCLUDED = (  # pages show them
+    "data/bundled/CARD.md",
+    "data/models/README.md",
+    "data/published.md",
+    "data/similarity_whisper.md",
+)
 
 
 def build(root: Path, *, force: bool = False, say: Callable[[str], None] = print) -> bool:
