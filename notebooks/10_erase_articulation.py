@@ -28,17 +28,19 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open, as in articulens corpus describe
-models: list = [
-    ["tiny-multi-fi", "fi"],
-    ["tiny-multi-ru", "ru"],
-    ["tiny-ssl", ""],
-    ["tiny-multi", ""],
-]  # encoder, and the language it hears, empty for all
-pairs: str = "tabular:../data/pairs"  # minimal pairs to interchange, empty for none
+models: list = ["tiny-multi-fi", "tiny-multi-ru", "tiny-ssl", "tiny-multi"]  # encoders
+languages: dict = {
+    "tiny-multi-fi": "fi",
+    "tiny-multi-ru": "ru",
+    "xls-r-300m-finnish": "fi",
+    "xlsr-53-russian": "ru",
+}  # what a model hears, all for others
+minimal_pairs: str = "tabular:../data/pairs"  # minimal pairs to interchange, empty for none
+words: list = ["tyyli", "söi"]  # words of the minimal pairs, empty for all
 depths: int = 3  # layers to erase at, spread from the first block to the last
 rank: int = 10  # directions to erase of every concept that has so many
-ranks: list = [1, 2, 4, 10, 20]  # directions to erase at the middle one of those layers
-draws: int = 3  # random subspaces for each fold
+ranks: list = [1, 3, 20]  # other numbers of directions, at the middle one of those layers
+draws: int = 3  # random subspaces for each fold, 2 or more to know their chance
 folds: int = 3  # groups of speakers, each tested by erasers of the others
 speakers: list = []  # only these speakers, empty means all
 fit_each: int = 8  # utterances of each speaker to find subspaces in
@@ -53,7 +55,6 @@ results: str = "../cache/results"  # folder of the tables behind the figures
 # %%
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from articulens.corpora import open_corpus
@@ -62,10 +63,22 @@ from articulens.erasure import gather
 from articulens.erasure.behaviours import MEASURES
 from articulens.erasure.experiment import Plan, erase, few, spread
 from articulens.erasure.heads import open_heads
-from articulens.erasure.judging import MARGIN, UNUSED, USED, beyond, dose_slopes, judge, patch_excess, shares
+from articulens.erasure.judging import (
+    MARGIN,
+    USED,
+    beyond,
+    beyond_all,
+    dose_slopes,
+    erasure_words,
+    judge,
+    largest,
+    over_models,
+    patch_excess,
+    shares,
+)
 from articulens.erasure.patching import patch
 from articulens.errors import ArticulensError
-from articulens.evaluation.inference import interval_words, speaker_interval
+from articulens.evaluation.inference import interval_words, mean_words, speaker_interval
 from articulens.evaluation.scores import write_scores
 from articulens.evaluation.verdicts import Verdicts
 from articulens.figures import grid_heatmap, speaker_dots
@@ -84,20 +97,22 @@ if by == "id":
         f"Not shown: what holds for speakers in general; {len(recordings.speakers)} speaker(s) cannot be dealt into "
         f"{folds} folds, so subspaces are found in some recordings and tested in others."
     )
-heard, heads, names = {}, {}, {}
-for name, language in models:
+heard, heads = {}, {}
+for name in models:
     try:
-        speech = recordings.select(language=language) if language else recordings
+        speech = recordings.select(language=languages[name]) if name in languages else recordings
         encoder = open_encoder(name, device=device, seed=seed)
-        heads[encoder.name] = open_heads(name, encoder, few(speech, test_each))
-        heard[encoder.name], names[encoder.name] = (encoder, speech), name
+        own_heads = open_heads(name, encoder, few(speech, test_each))
     except ArticulensError as error:
         print(f"Not shown: {name}; {error}")
         continue
     record(encoders={name: encoder})
-    if not heads[encoder.name]:
-        print(f"Not shown: what {encoder.name} itself does; its weights come without a head, so k-means units of its last "
-              "layer and a phone probe stand in.")  # fmt: skip
+    heard[encoder.name], heads[encoder.name] = (encoder, speech), own_heads
+    if not own_heads:
+        print(
+            f"Not shown: what {encoder.name} itself does; its weights come without a head, so k-means units of its last "
+            "layer and a phone probe stand in."
+        )
 
 # %% [markdown]
 # ## What is erased, and what is measured
@@ -109,30 +124,27 @@ for name, language in models:
 
 # %%
 plans, gathered = {}, {}
-for name, (encoder, speech) in list(heard.items()):
+for name, (encoder, speech) in heard.items():
     try:
         gathered[name] = gather(few(speech, fit_each), encoder, options=TargetOptions(frames=frames, seed=seed), by=by)
     except ArticulensError as error:
         print(f"Not shown: {name}; {error}")
-        del heard[name]
         continue
-    concepts = gathered[name]
-    channels = sum("." in column for column in concepts.columns)
-    kinds = [kind for kind in ("phones", "mel", "speaker") if kind in concepts.names]
-    equal = min(rank, channels)
-    organs = [organ for organ in ("lips", "tongue") if organ in concepts.names]
-    erased = [("articulation", equal), *((organ, 4) for organ in organs), *((kind, equal) for kind in kinds)]
+    known = gathered[name].names
+    equal = min(rank, gathered[name].of("articulation", encoder.layers[-1], gathered[name].speakers).k)
+    organs = [(organ, 4) for organ in ("lips", "tongue") if organ in known]
+    kinds = [(kind, equal) for kind in ("phones", "mel", "speaker") if kind in known]
     at = spread(encoder.layers, depths)
     plans[name] = Plan(
         layers=at,
-        concepts=erased,
+        concepts=[("articulation", equal), *organs, *kinds],
         draws=draws,
         controlled=("articulation", "lips", "tongue"),
         inlp=[("articulation", equal)],
         doses={at[len(at) // 2]: [(concept, r) for concept in ("articulation", "mel") for r in ranks]},
     )
-    print(f"{name}: {len(concepts.cells[encoder.layers[-1]])} {by}s, layers {', '.join(at)}, "
-          f"{', '.join(f'{c} {r}' for c, r in plans[name].concepts)}")  # fmt: skip
+    cells = f"{len(gathered[name].cells[at[-1]])} {'speakers' if by == 'speaker' else 'recordings'}"
+    print(f"{name}: {cells}, layers {', '.join(at)}; " + ", ".join(f"{c} {r}" for c, r in plans[name].concepts))
 pd.Series(MEASURES, name="what is measured").to_frame()
 
 # %% [markdown]
@@ -143,39 +155,52 @@ pd.Series(MEASURES, name="what is measured").to_frame()
 # layer (every state set to the mean): so layers, measures and models can stand side by side.
 
 # %%
-tables, residuals = [], []
-for name, (encoder, speech) in heard.items():
-    damage, residual = erase(
-        few(speech, test_each), encoder, gathered[name], plans[name], heads[name],
-        folds=folds, by=by, units=0 if heads[name] else units, seed=seed,
-    )  # fmt: skip
-    tables.append(shares(damage).assign(model=name))
-    residuals.append(residual.assign(model=name))
-damage = (
-    pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["model", "measure", "read_at", "share"])
-)
-residual = pd.concat(residuals, ignore_index=True) if residuals else pd.DataFrame(columns=["model", "probe", "r"])
+about = ["layer", "method", "concept", "rank", "draw", "dose"]
+damage = [
+    pd.DataFrame(columns=[*about, "measure", "read_at", "fold", "speaker", "damage", "removed", "share", "model"])
+]
+residual = [pd.DataFrame(columns=[*about, "cell", "probe", "r", "removed", "model"])]
+for name, plan in list(plans.items()):
+    encoder, speech = heard[name]
+    tested = few(speech, test_each if by == "speaker" else fit_each)
+    stand_in = 0 if heads[name] else units
+    try:
+        broken, found = erase(
+            tested, encoder, gathered[name], plan, heads[name], folds=folds, by=by, units=stand_in, seed=seed
+        )
+    except ArticulensError as error:
+        print(f"Not shown: {name}; {error}")
+        del plans[name]
+        continue
+    damage.append(shares(broken).assign(model=name))
+    residual.append(found.assign(model=name))
+damage, residual = (pd.concat(parts[1:] or parts, ignore_index=True) for parts in (damage, residual))
+damage["erased"], residual["erased"] = erasure_words(damage), erasure_words(residual)
 write_scores(damage.round({"damage": 4, "share": 4, "removed": 4}), Path(results) / "10_damage.parquet")
 write_scores(residual.round({"r": 4, "removed": 4}), Path(results) / "10_residual.parquet")
-last = {name: encoder.layers[-1] for name, (encoder, _) in heard.items()}
-own = {
-    name: next(m for m in ("KL", "reading", "units") if m in set(damage.loc[damage["model"] == name, "measure"]))
-    for name in heard
-}
-middle = {name: plan.layers[len(plan.layers) // 2] for name, plan in plans.items() if name in heard}
-
-
-def of(name: str, measure: str) -> pd.DataFrame:
-    """Return the damage to one measure of a model, read behind its last block; erased at the common rank."""
-    return damage[(damage["model"] == name) & (damage["measure"] == measure) & (damage["read_at"] == last[name])]
-
-
-def common(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the ranks of the dose-response."""
-    return table[~table["dose"].astype(bool)]
-
-
 print(f"{len(damage)} rows of damage, {len(residual)} of what is left")
+
+# %%
+names = list(plans)
+middle = {name: plan.layers[len(plan.layers) // 2] for name, plan in plans.items()}
+found = {name: set(damage.loc[damage["model"] == name, "measure"]) for name in names}
+own = {name: next(measure for measure in ("KL", "reading", "units") if measure in found[name]) for name in names}
+behind = {name: heard[name][0].layers[-1] for name in names}
+doses = damage[(damage["layer"] == damage["model"].map(middle)) & damage["concept"].isin(["articulation", "mel"])]
+doses = doses[doses["method"].isin(["leace", "random"])]
+plain = damage[~damage["dose"].astype(bool)]
+
+
+def of(table: pd.DataFrame, name: str, measure: str) -> pd.DataFrame:
+    """Return one measure of one model, read behind its last block."""
+    return table[(table["model"] == name) & (table["measure"] == measure) & (table["read_at"] == behind[name])]
+
+
+def own_measures(table: pd.DataFrame) -> pd.DataFrame:
+    """Return every model's own behaviour, with the measure in its name."""
+    parts = [of(table, name, own[name]).assign(model=f"{name}: {own[name]}") for name in names]
+    return pd.concat(parts, ignore_index=True) if parts else table
+
 
 # %% [markdown]
 # ## Is it gone?
@@ -185,20 +210,12 @@ print(f"{len(damage)} rows of damage, {len(residual)} of what is left")
 # follows: an effect that is missing may be an erasure that is incomplete.
 
 # %% mystnb={"figure": {"caption": "r of a probe refitted to erased states of speakers that the eraser never met, at the middle one of the layers; a dot a speaker.", "name": "fig-erase-residual"}}
-WORDS = {"none": "nothing erased", "leace": "LEACE", "inlp": "null-space projection"}
-left = residual[residual["probe"] == "refit, held out"]
-left = left[[row.layer == middle[row.model] for row in left.itertuples()]]
-left = left[~left["dose"].astype(bool)]
-left = left.assign(erased=[
-    WORDS[m] if m == "none" else f"{c}" if m == "leace" else f"{c}, {WORDS[m]}" for m, c in zip(left["method"], left["concept"], strict=True)
-])  # fmt: skip
-shown = left[
-    left["erased"].isin(
-        ["nothing erased", "articulation", "articulation, null-space projection", "mel", "phones", "speaker"]
-    )
-]
+here = residual[~residual["dose"].astype(bool)]
+here = here[here["layer"] == here["model"].map(middle)]
+left = here[here["probe"] == "refit, held out"]
+shown = ["nothing", "articulation", "articulation, null-space projection", "phones", "mel", "speaker"]
 speaker_dots(
-    shown,
+    left[left["erased"].isin(shown)],
     category="erased",
     group="model",
     title="Articulation that a new probe still finds",
@@ -206,17 +223,12 @@ speaker_dots(
 )
 
 # %%
-training = residual[
-    (residual["probe"] == "refit, training") & (residual["method"] == "leace") & (residual["concept"] == "articulation")
-]
-training = training[~training["dose"].astype(bool)]
-for name in heard:
-    rows = training[training["model"] == name]
-    found = left[(left["model"] == name) & (left["erased"] == "articulation")]
-    kept = left[(left["model"] == name) & (left["erased"] == "nothing erased")]
+for name in names:
+    mine, trained = left[left["model"] == name], here[(here["model"] == name) & (here["probe"] == "refit, training")]
     print(
-        f"{name}, layer {middle[name]}: r {kept['r'].mean():.3f} before; after LEACE {rows['r'].max():.3f} in the training "
-        f"speakers and {found['r'].mean():.3f} ({interval_words(*speaker_interval(found['r']))}) in others."
+        f"{name}, layer {middle[name]}: r {mean_words(mine.loc[mine['erased'] == 'nothing', 'r'])} before; after LEACE at "
+        f"most {trained.loc[trained['erased'] == 'articulation', 'r'].max():.3f} in the speakers that it was found in, "
+        f"{mean_words(mine.loc[mine['erased'] == 'articulation', 'r'])} in others."
     )
 
 # %% [markdown]
@@ -226,75 +238,65 @@ for name in heard:
 # where that was its task. Random subspaces take out as many directions and as much variance as articulation does.
 
 # %% mystnb={"figure": {"caption": "What each erasure breaks of the network's own behaviour, by the layer that is erased. Band: 95 % interval over speakers.", "name": "fig-erase-damage"}}
-curves = (
-    pd.concat([common(of(name, own[name])).assign(model=f"{name}: {own[name]}") for name in heard])
-    if len(heard)
-    else damage
-)
-curves = curves[
-    curves["method"].isin(["leace", "random"]) & curves["concept"].isin(["articulation", "phones", "mel", "speaker"])
-]
-curves = curves.assign(
-    erased=[f"random, as {c}" if m == "random" else c for m, c in zip(curves["method"], curves["concept"], strict=True)]
-)
-damage_by_layer(curves, title="Erase, and let the rest of the network run")
+shown = ["articulation", "random, as articulation", "phones", "mel", "speaker"]
+damage_by_layer(own_measures(plain[plain["erased"].isin(shown)]), title="Erase, and let the rest of the network run")
 
 # %%
-wide = pd.concat([common(damage[(damage["model"] == name) & (damage["read_at"] == last[name]) & (damage["layer"] == middle[name])])
-                  for name in heard]) if len(heard) else damage  # fmt: skip
-numbers = (
-    wide.groupby(["model", "measure", "method", "concept"], sort=False)["damage"].mean().unstack(["model", "measure"])
-)
-numbers.round(3)
+at_middle = plain[plain["layer"] == plain["model"].map(middle)]
+at_middle = at_middle[at_middle["read_at"] == at_middle["model"].map(behind)]
+at_middle.groupby(["erased", "model", "measure"], sort=False)["damage"].mean().unstack(["model", "measure"]).round(3)
 
 # %% [markdown]
 # ## Beyond chance, beyond the sound, beyond the speaker
 #
 # Each row below is a difference of shares: what erasing articulation breaks, minus what another erasure breaks, speaker
 # by speaker, at the layer where the difference is largest. Against *random* it must be larger than chance over speakers
-# and over subspaces; against *mel* and *speaker*, which are erased at the same rank, over speakers.
+# (`p`) and over subspaces (`p_subspace`): all speakers share the luck of one subspace, so a test over speakers alone
+# would call luck use. *mel* and *speaker* are erased at the same rank.
 
 # %%
-comparisons, judged = [], {}
-for name in heard:
-    for measure in dict.fromkeys([own[name], "error rate", "phones"]):
-        table = common(of(name, measure))
-        for concept in ("articulation", "lips", "tongue"):
-            for against in ("random", "mel", "speaker") if concept == "articulation" else ("random",):
-                try:
-                    verdict, rows = judge(beyond(table, concept, against), seed=seed)
-                except ArticulensError:
-                    continue
-                judged[name, measure, concept, against] = (verdict, rows)
-                best = rows.loc[rows["mean"].idxmax()]
-                comparisons.append({"model": name, "measure": measure, "erased": concept, "against": against,
-                                    **best.to_dict(), "verdict": verdict})  # fmt: skip
-columns = [
-    "model",
-    "measure",
-    "erased",
-    "against",
-    "layer",
-    "mean",
-    "low",
-    "high",
-    "p",
-    "p_subspace",
-    "speakers",
-    "verdict",
-]
-compared = pd.DataFrame(comparisons, columns=columns)
-write_scores(compared.round(4), Path(results) / "10_beyond.parquet")
-compared.round(3)
-
-# %% mystnb={"figure": {"caption": "What erasing breaks beyond another erasure, at the layer where that is most; bars: 95 % intervals over speakers.", "name": "fig-erase-beyond"}}
-rows = compared[compared["erased"] == "articulation"]
-rows = rows.assign(name=rows["model"] + ", " + rows["measure"] + ", beyond " + rows["against"], group=rows["against"])
-excess_rows(
-    rows.sort_values("against", kind="stable"),
-    label="difference of shares",
-    title="Articulation erased, beyond other erasures",
+judged = {}
+for name in names:
+    for measure in dict.fromkeys(m for m in (own[name], "error rate", "phones") if m in found[name]):
+        table = of(plain, name, measure)
+        for erased, against in [("articulation", other) for other in ("random", "mel", "speaker")] + [
+            (organ, "random") for organ in ("lips", "tongue")
+        ]:
+            try:
+                verdict, rows = judge(beyond(table, erased, against), seed=seed)
+            except ArticulensError:  # a concept that this corpus does not have
+                continue
+            if rows["mean"].notna().any():
+                judged[name, measure, erased, against] = (verdict, rows)
+compared = pd.DataFrame(
+    [
+        dict(zip(("model", "measure", "erased", "against"), key, strict=True))
+        | rows.loc[rows["mean"].idxmax()].to_dict()
+        | {"verdict": verdict}
+        for key, (verdict, rows) in judged.items()
+    ],
+    columns=[
+        "model",
+        "measure",
+        "erased",
+        "against",
+        "layer",
+        "mean",
+        "low",
+        "high",
+        "p",
+        "p_subspace",
+        "speakers",
+        "verdict",
+    ],
 )
+write_scores(compared.round(4), Path(results) / "10_beyond.parquet")
+compared.round(3).astype(object).where(compared.notna(), "")
+
+# %% mystnb={"figure": {"caption": "What erasing articulation breaks beyond another erasure, at the layer where that is most; bars: 95 % intervals over speakers.", "name": "fig-erase-beyond"}}
+rows = compared[compared["erased"] == "articulation"].sort_values("against", kind="stable")
+rows = rows.assign(name=rows["model"] + ", " + rows["measure"] + ", beyond " + rows["against"], group=rows["against"])
+excess_rows(rows, label="difference of shares", title="Articulation erased, beyond other erasures")
 
 # %% [markdown]
 # ## Do later layers make it good?
@@ -302,17 +304,19 @@ excess_rows(
 # A phone probe of the intact network listens at every later layer. If what was erased could be put together again from
 # what is left, the damage would shrink from left to right.
 
-# %% mystnb={"figure": {"caption": "Share of the phone probe's accuracy lost, by the layer that is erased and the layer that is read.", "name": "fig-erase-later"}}
-later = common(
-    damage[(damage["measure"] == "phones") & (damage["method"] == "leace") & (damage["concept"] == "articulation")]
-)
-later = later.assign(erased=later["model"] + ", layer " + later["layer"]).rename(columns={"read_at": "read at layer"})
-order = [layer for encoder, _ in heard.values() for layer in encoder.layers]
-later = later.sort_values("read at layer", key=lambda column: column.map(order.index), kind="stable")
+# %% mystnb={"figure": {"caption": "Accuracy that the phone probe loses, relative to erasing everything, by the layer that is erased and the layer that is read.", "name": "fig-erase-later"}}
+later = plain[(plain["measure"] == "phones") & (plain["erased"] == "articulation")]
+order = [layer for name in names for layer in heard[name][0].layers]
+later = later.sort_values("read_at", key=lambda places: places.map(order.index), kind="stable")
+later = later.assign(where=later["model"] + ", layer " + later["layer"])
 if not len(later):
     print("Not shown: phones on later layers; these recordings have no labels.")
 grid_heatmap(
-    later, rows="erased", columns="read at layer", value="share", title="Articulation erased, phones read later"
+    later.rename(columns={"where": "layer erased", "read_at": "layer read"}),
+    rows="layer erased",
+    columns="layer read",
+    value="share",
+    title="Articulation erased, phones read later",
 )
 
 # %% [markdown]
@@ -321,21 +325,7 @@ grid_heatmap(
 # More directions, in the order of their covariance with the concept; random subspaces follow in rank and variance.
 
 # %% mystnb={"figure": {"caption": "What is broken by the number of directions erased, at the middle one of the layers. Band: 95 % interval over speakers.", "name": "fig-erase-dose"}}
-doses = (
-    pd.concat([of(name, own[name]).query("dose").assign(model=f"{name}: {own[name]}") for name in heard])
-    if len(heard)
-    else damage
-)
-doses = (
-    doses.assign(
-        erased=[
-            f"random, as {c}" if m == "random" else c for m, c in zip(doses["method"], doses["concept"], strict=True)
-        ]
-    )
-    if len(doses)
-    else doses
-)
-dose_response(doses, title="Directions erased")
+dose_response(own_measures(doses), title="Directions erased")
 
 # %% [markdown]
 # ## Interchange: the lips of one word in another
@@ -345,40 +335,30 @@ dose_response(doses, title="Directions erased")
 # that of the other's. What is drawn is how much of the way to the other word the network's output goes.
 
 # %%
-patched = []
+twins, patched = None, [pd.DataFrame(columns=["model", "differs", "patched", "speaker", "transferred"])]
 try:
-    twins = open_corpus(pairs) if pairs else None
+    twins = open_corpus(minimal_pairs) if minimal_pairs else None
 except ArticulensError as error:
-    twins = None
     print(f"Not shown: interchange; {error}")
 if twins is not None:
-    record(corpora={pairs: twins})
-    for name, (encoder, _) in heard.items():
-        known = [s for s in twins.speakers if s in gathered[name].speakers.values()]
-        if by == "id" or len(known) < folds:
-            print(f"Not shown: interchange in {name}; the pairs were said by other speakers.")
-            continue
-        patched.append(
-            patch(twins.select(speaker=known), encoder, gathered[name], heads[name], layers=plans[name].layers,
-                  patched=[("lips", 4), ("tongue", 4)], draws=draws, folds=folds, seed=seed).assign(model=name)
-        )  # fmt: skip
-interchanged = (
-    pd.concat(patched, ignore_index=True)
-    if patched
-    else pd.DataFrame(columns=["model", "differs", "patched", "transferred"])
-)
-if len(interchanged):
-    interchanged["patched"] = interchanged["concept"].where(
-        interchanged["method"] == "leace", "random, as " + interchanged["concept"]
-    )
-    write_scores(interchanged.round({"transferred": 4}), Path(results) / "10_interchange.parquet")
+    record(corpora={minimal_pairs: twins})
+for name in names if twins is not None else []:
+    shared = [speaker for speaker in twins.speakers if speaker in gathered[name].speakers.values()]
+    if by == "id" or len(shared) < folds:
+        print(f"Not shown: interchange in {name}; the minimal pairs were said by others than these {folds} folds need.")
+        continue
+    table = patch(
+        twins.select(speaker=shared, sentence=words or list(twins.to_frame()["sentence"])), heard[name][0], gathered[name], heads[name], layers=plans[name].layers,
+        patched=[("lips", 4), ("tongue", 4)], draws=2, folds=folds, seed=seed,
+    )  # fmt: skip
+    patched.append(table.assign(model=name, patched=erasure_words(table)))
+interchanged = pd.concat(patched[1:] or patched, ignore_index=True)
+write_scores(interchanged.round({"transferred": 4}), Path(results) / "10_interchange.parquet")
+print(f"{len(interchanged)} interchanges")
 
 # %% mystnb={"figure": {"caption": "Share of the difference between twins that an interchanged subspace carries to the output: mean over layers, words and speakers.", "name": "fig-interchange"}}
-patch_matrix(
-    interchanged,
-    patched=["lips", "tongue", "random, as lips", "random, as tongue"],
-    title="What carries the difference between twins",
-)
+shown = ["lips", "tongue", "random, as lips", "random, as tongue"]
+patch_matrix(interchanged, patched=shown, title="What carries the difference between twins")
 
 # %%
 crossed = {}
@@ -386,132 +366,98 @@ for name in dict.fromkeys(interchanged["model"]):
     table = interchanged[interchanged["model"] == name]
     for organ, other in (("lips", "tongue"), ("tongue", "lips")):
         for against in (other, "random"):
-            verdict, rows = judge(patch_excess(table, organ, organ, against), seed=seed)
-            best = rows.loc[rows["mean"].idxmax()]
-            crossed[name, organ, against] = verdict
-            print(f"{name}, pairs that differ in {organ}: their subspace carries {best['mean']:+.3f} more than that of "
-                  f"{against} at layer {best['layer']} ({interval_words(best['low'], best['high'], signed=True)}): "
-                  + ("more" if verdict == USED else "not more" if verdict == UNUSED else "undecided"))  # fmt: skip
+            crossed[name, organ, against] = verdict, rows = judge(patch_excess(table, organ, organ, against), seed=seed)
+            print(
+                f"{name}, pairs that differ in {organ}: their own subspace carries {largest(rows)} more than that of "
+                f"{against}: {'more' if verdict == USED else 'not shown to be more'}."
+            )
 
 # %% [markdown]
 # ## Verdicts
 #
 # Rules first. *Used* means: at some layer the excess is above 0, p < .05 over speakers after correction for all layers,
 # and p < .025 over random subspaces, corrected likewise. *Not used beyond chance* means: at every layer the 90 % interval
-# ends below the margin.
+# ends below the margin. Everything else is undecided.
 
 # %%
 verdicts = Verdicts()
 
 
-def all_of(found: dict[str, str]) -> tuple[str, str]:
-    """Return the verdict over models, and what was found in each."""
-    if not found:
-        return "not shown", "nothing was measured"
-    said = "; ".join(f"{model}: {word}" for model, word in found.items())
-    kinds = set(found.values())
-    if kinds == {USED}:
-        return "holds here", said
-    return ("fails here" if kinds == {UNUSED} else "partly" if USED in kinds else "not shown"), said
-
-
-def told(key: tuple[str, str, str, str]) -> str:
-    """Return the largest excess of a comparison, in words."""
-    rows = judged[key][1]
-    best = rows.loc[rows["mean"].idxmax()]
-    return f"{best['mean']:+.3f} at layer {best['layer']} ({interval_words(best['low'], best['high'], signed=True)})"
-
-
-def claim(number: str, text: str, measures: dict[str, str], against: tuple[str, ...], because: str = "") -> None:
+def claim(number: str, text: str, measures: dict[str, str], against: tuple[str, ...]) -> None:
     """Judge whether articulation is used for a measure of each model, beyond everything in `against`."""
-    found, said = {}, []
+    verdict, told = {}, []
     for name, measure in measures.items():
-        keys = [
-            (name, measure, "articulation", other)
-            for other in against
-            if (name, measure, "articulation", other) in judged
-        ]
-        if len(keys) < len(against):
-            continue
-        words = [judged[key][0] for key in keys]
-        found[name] = (
-            USED
-            if set(words) == {USED}
-            else UNUSED
-            if UNUSED in words
-            else words[0]
-            if len(words) == 1
-            else "undecided"
-        )
-        said.append(f"{name} ({measure}) " + ", ".join(f"{told(key)} beyond {key[3]}" for key in keys))
-    word, per_model = all_of(found)
-    rule = f"holds if, in every model, it is used beyond {' and '.join(against)}; fails if in none it is (margin {MARGIN:g})"
-    verdicts.judge(number, text, rule, word, "; ".join([per_model, *said, *([because] if because else [])]))
+        keys = [(name, measure, "articulation", other) for other in against]
+        if all(key in judged for key in keys):
+            verdict[name] = beyond_all([judged[key][0] for key in keys])
+            excess = ", ".join(f"{largest(judged[key][1])} beyond {key[3]}" for key in keys)
+            told.append(f"{name}: {verdict[name]}; {measure} {excess}")
+    rule = (
+        f"holds if it is used beyond {' and '.join(against)} in every model, partly if in some, fails if in every model it "
+        f"is not used beyond chance (margin {MARGIN:g})"
+    )
+    verdicts.judge(number, text, rule, over_models(verdict), "; ".join(told) or "nothing was measured")
 
 
 claim("U1", "What a layer holds of articulation is used for what the network does", own, ("random",))
-claim("U2", "It is used to tell phones", dict.fromkeys(heard, "phones"), ("random",))
-claim(
-    "U3",
-    "Erasing articulation breaks more than erasing the sound or the speaker at the same rank",
-    own,
-    ("mel", "speaker"),
-)
+claim("U2", "What a layer holds of articulation is used to tell phones", dict.fromkeys(names, "phones"), ("random",))
+claim("U3", "Erasing articulation breaks more than erasing the sound or the speaker", own, ("mel", "speaker"))
+
 
 # %%
-ends = {
-    name: speaker_interval(left.loc[(left["model"] == name) & (left["erased"] == "articulation"), "r"])
-    for name in heard
-}
-gone = {name: high < 0.1 for name, (_, high) in ends.items() if np.isfinite(high)}
-verdicts.judge(
+def several(number: str, text: str, rule: str, ends: dict[str, bool], told: list[str], fails: bool = False) -> None:
+    """Judge a claim that is true or not for each model."""
+    some = (
+        "fails here" if fails and ends and not any(ends.values()) else "partly" if any(ends.values()) else "not shown"
+    )
+    verdicts.judge(
+        number,
+        text,
+        rule,
+        "holds here" if ends and all(ends.values()) else some,
+        "; ".join(told) or "nothing was measured",
+    )
+
+
+gone = left[left["erased"] == "articulation"]
+highs = {name: speaker_interval(gone.loc[gone["model"] == name, "r"])[1] for name in names}
+several(
     "U4",
     "What is erased is gone for new speakers too",
-    "holds if, at the middle one of the layers, a probe refitted to other speakers has r with a 95 % interval that ends below .1",
-    "not shown"
-    if not gone
-    else "holds here"
-    if all(gone.values())
-    else "fails here"
-    if not any(gone.values())
-    else "partly",
-    "; ".join(f"{name}: {interval_words(*ends[name])}" for name in ends) or "nothing was measured",
+    "holds if, at the middle one of the layers, r of a probe refitted to other speakers has a 95 % interval that ends below "
+    ".1, fails if in no model",
+    {name: high < 0.1 for name, high in highs.items() if high == high},
+    [f"{name}: r {mean_words(gone.loc[gone['model'] == name, 'r'])}" for name in names],
+    fails=True,
 )
 
 # %%
 slopes = {}
-for name in heard:
+for name in names:
     try:
-        slopes[name] = dose_slopes(of(name, own[name]).query("dose"), "articulation")
-    except ArticulensError:
+        slopes[name] = dose_slopes(of(doses, name, own[name]), "articulation")
+    except (ArticulensError, ValueError):  # no doses, or no random subspaces
         continue
 ends = {name: speaker_interval(slope, seed=seed) for name, slope in slopes.items()}
-above = {name: low > 0 for name, (low, _) in ends.items() if np.isfinite(low)}
-verdicts.judge(
+several(
     "U5",
-    "The more directions of articulation are erased, the more breaks beyond chance",
-    "holds if, in every model, the excess over random subspaces grows with each doubling of the rank (95 % interval above 0)",
-    "not shown" if not any(above.values()) else "holds here" if all(above.values()) else "partly",
-    "; ".join(
-        f"{name}: {slopes[name].mean():+.3f} a doubling ({interval_words(*ends[name], signed=True)})" for name in ends
-    )
-    or "no doses were given",
+    "The more of articulation is erased, the more breaks beyond chance",
+    "holds if, in every model, the excess over random subspaces grows as the rank doubles (95 % interval above 0)",
+    {name: low > 0 for name, (low, _) in ends.items() if low == low},
+    [f"{name}: {slopes[name].mean():+.3f} a doubling ({interval_words(*ends[name], signed=True)})" for name in slopes],
 )
 
 # %%
-apart = {
-    name: all(crossed.get((name, organ, against)) == USED for organ, against in
-              (("lips", "tongue"), ("lips", "random"), ("tongue", "lips"), ("tongue", "random")))
-    for name in dict.fromkeys(interchanged["model"])
-}  # fmt: skip
-verdicts.judge(
+several(
     "U6",
-    "Lips and tongue have subspaces of their own that carry what they do to the output",
-    "holds if, in every model and for pairs that differ in either, the organ's own subspace carries more than the other's and "
-    "more than random ones do, at some layer",
-    "not shown" if not any(apart.values()) else "holds here" if all(apart.values()) else "partly",
-    "; ".join(f"{name}, {organ} beyond {against}: {word}" for (name, organ, against), word in crossed.items())
-    or "no pairs were interchanged",
+    "Lips and tongue have subspaces of their own that carry what they do",
+    "holds if, in every model and for pairs that differ in either, the organ's own subspace carries more than the other's "
+    "and more than random ones, at some layer",
+    {
+        name: all(verdict == USED for (model, *_), (verdict, _) in crossed.items() if model == name)
+        for name, *_ in crossed
+    },
+    [f"{name}, {organ} beyond {against}: {largest(rows)}" for (name, organ, against), (_, rows) in crossed.items()],
 )
 verdicts.save(Path(results) / "10_verdicts.parquet")
 verdicts.table().set_index("number")[["claim", "verdict"]]
@@ -519,7 +465,7 @@ verdicts.table().set_index("number")[["claim", "verdict"]]
 # %% [markdown]
 # ## Go further
 #
-# * `-p models '[["xlsr-53-russian", "ru"], ["xls-r-300m-finnish", "fi"]]'` erases in the fine-tuned models of the paper;
-#   their letters are judged against the texts.
-# * `-p models '[["/path/to/whisper-encoder", ""]]'` takes an encoder without a head: units and phones stand in.
+# * `-p models '["xlsr-53-russian", "xls-r-300m-finnish"]'` erases in the fine-tuned models of the paper; their letters are
+#   judged against the texts.
+# * `-p models '["/path/to/whisper-encoder"]'` takes an encoder without a head: units and phones stand in.
 # * `articulens.encoders.changing.changing` applies any function at any layer of a running encoder.

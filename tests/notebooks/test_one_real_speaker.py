@@ -30,6 +30,7 @@ SAID = {
         "protocol 'loso_within", "protocol 'leave_language_out'", "tasks side by side", "conditions side by side",
     ],
     "07_bring_your_own_recordings": ["FIN02, who is not in artpros", "a probe for"],
+    "10_erase_articulation": ["logmel: there is no network", "what holds for speakers in general"],
     "14_weigh_the_claims": [],
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from articulens.errors import ArticulensError
 CHAPTERS = [
     "00_meet_the_corpus", "01_compare_models", "02_map_layers_and_sensors", "03_vary_training_size",
     "04_leave_one_speaker_out", "05_compare_tasks_and_conditions", "06_audit_the_protocol",
-    "07_bring_your_own_recordings", "14_weigh_the_claims",
+    "07_bring_your_own_recordings", "10_erase_articulation", "14_weigh_the_claims",
 ]  # fmt: skip
 FOUR = ["FIN02", "FIN03", "RUS02", "RUS03"]
 SELECTIONS = {
@@ -32,6 +32,7 @@ SAID = {
         "05": "Not shown: conditions side by side; no speaker could be left out among those of the same l1",
         "06": "Not shown: unknown speaker",
         "07": "Not shown: a probe for FIN02; it needs two other speakers",
+        "10": "Not shown: logmel; logmel: there is no network behind these features",
         "14": "Verdict: not shown. nobody could be left out",
     },
     "one language and task": {

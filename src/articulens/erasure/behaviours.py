@@ -63,20 +63,28 @@ class PhoneProbe(Behaviour):
         self.reads, self.labels = reads, labels
         self.phones, b, c = concepts.phone_probe(reads, train)
         self.b, self.c = torch.from_numpy(b).float(), torch.from_numpy(c).float()
+        self._known: dict[str, tuple[torch.Tensor, torch.Tensor, float]] = {}
 
     def damage(self, intact: torch.Tensor, changed: torch.Tensor, utterance: str, times_s: Any) -> Mapping[str, float]:
         """Return the loss of accuracy on labelled frames."""
+        if utterance not in self._known:
+            kept, wanted = self._truth(utterance, times_s)
+            self._known[utterance] = kept, wanted, self._accuracy(intact, kept, wanted)
+        kept, wanted, before = self._known[utterance]
+        return {"phones": before - self._accuracy(changed, kept, wanted)} if len(kept) else {}
+
+    def _truth(self, utterance: str, times_s: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the labelled frames, and the number of the phone of each."""
         truth = np.full(len(times_s), -1)
         for start, end, label in self.labels.get(utterance, ()):
             phone = label.strip().replace("ː", "")
             if phone in self.phones:
                 truth[(times_s >= start) & (times_s < end)] = self.phones.index(phone)
-        kept = torch.from_numpy(np.flatnonzero(truth >= 0))
-        if not len(kept):
-            return {}
-        wanted = torch.from_numpy(truth)[kept]
-        right = [((x.cpu()[kept] @ self.b + self.c).argmax(-1) == wanted).float().mean() for x in (intact, changed)]
-        return {"phones": float(right[0] - right[1])}
+        kept = np.flatnonzero(truth >= 0)
+        return torch.from_numpy(kept), torch.from_numpy(truth[kept])
+
+    def _accuracy(self, states: torch.Tensor, kept: torch.Tensor, wanted: torch.Tensor) -> float:
+        return float(((states.cpu()[kept] @ self.b + self.c).argmax(-1) == wanted).float().mean())
 
 
 class Units(Behaviour):

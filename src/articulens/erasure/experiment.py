@@ -40,7 +40,7 @@ class Plan:
     inlp
         (concept, rank) pairs erased by iterative null-space projection too.
     doses
-        Layer to more (concept, rank) pairs, marked ``dose`` in the tables.
+        Layer to more (concept, rank) pairs, marked ``dose`` in the tables; what is erased already is not done again.
     """
 
     layers: Sequence[str]
@@ -55,7 +55,7 @@ class Plan:
     ) -> Iterator[tuple[dict[str, object], Eraser]]:
         """Yield every eraser of one layer, fitted on `train`, with what it is."""
         axes = Whitener(concepts.of(ARTICULATION, layer, train))
-        done: set[tuple[str, int, bool]] = set()
+        done: set[tuple[str, int]] = set()
 
         def about(method: str, concept: str, eraser: Eraser, draw: int = 0, dose: bool = False) -> dict[str, object]:
             return {
@@ -66,9 +66,9 @@ class Plan:
         wanted = [(*pair, False) for pair in self.concepts] + [(*pair, True) for pair in self.doses.get(layer, ())]
         for concept, rank, dose in wanted:
             eraser = leace(concepts.of(concept, layer, train), rank, at_most=True, whitener=axes, name=concept)
-            if (concept, eraser.rank, dose) in done:
+            if (concept, eraser.rank) in done:
                 continue
-            done.add((concept, eraser.rank, dose))
+            done.add((concept, eraser.rank))
             yield about("leace", concept, eraser, dose=dose), eraser
             for draw in range(self.draws if concept in self.controlled else 0):
                 control = random_eraser(axes, eraser.rank, eraser.removed, rng)

@@ -15,6 +15,7 @@ from articulens.corpora.labels import SILENCE
 from articulens.encoders import find_model
 from articulens.encoders.base import Encoder
 from articulens.encoders.bundled import bundled_folder
+from articulens.encoders.changing import running
 from articulens.encoders.hub import Repository
 from articulens.erasure.behaviours import Behaviour
 from articulens.errors import ArticulensError
@@ -123,8 +124,9 @@ def open_heads(name: str, encoder: Encoder, corpus: Corpus) -> list[Behaviour]:
     Raises
     ------
     ArticulensError
-        When heads are there but cannot be read.
+        When heads are there but cannot be read, or the encoder has no network.
     """
+    running(encoder)
     model = find_model(name)
     if name.endswith("@random"):
         return []

@@ -8,14 +8,14 @@ both. The rules were held against networks whose truth is known (``tests/unit/er
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from articulens.errors import ArticulensError
-from articulens.evaluation.inference import FEWEST, sign_flip, speaker_interval
+from articulens.evaluation.inference import FEWEST, interval_words, sign_flip, speaker_interval
 
 USED, UNUSED, UNDECIDED = "used", "not used beyond chance", "undecided"
 MARGIN = 0.05
@@ -33,7 +33,9 @@ def shares(damage: pd.DataFrame) -> pd.DataFrame:
     """
     worst = damage[damage["method"] == "everything"].groupby(_WHERE, sort=False)["damage"].mean().rename("worst")
     table = damage.merge(worst, on=_WHERE, how="left")
-    return table.assign(share=table["damage"] / table["worst"]).drop(columns="worst")
+    # Where the loss of everything does not hurt, there is nothing to take a share of.
+    share = table["damage"] / table["worst"].where(table["worst"] > 0)
+    return table.assign(share=share).drop(columns="worst")
 
 
 def beyond(
@@ -45,7 +47,7 @@ def beyond(
     method: str = "leace",
     rank: int | None = None,
 ) -> pd.DataFrame:
-    """Return by speaker and layer how much more one erasure does than another: ``layer, fold, speaker, draw, excess``.
+    """Return by speaker and layer how much more one erasure does than another.
 
     Parameters
     ----------
@@ -58,6 +60,10 @@ def beyond(
         the rank nearest to that of `concept`.
     value, method, rank
         Column that is compared; how the concept was erased; at which rank, by default its highest.
+
+    Returns
+    -------
+    DataFrame of ``layer, fold, speaker, against, draw, excess``.
 
     Raises
     ------
@@ -80,7 +86,8 @@ def beyond(
             f"beyond: '{concept}' at rank {rank} and '{against}' are not both in the table; erase both."
         )
     both = own[[*keys, value]].merge(other[[*keys, "draw", value]], on=keys, suffixes=("", " other"))
-    return both.assign(excess=both[value] - both[f"{value} other"])[[*keys, "draw", "excess"]]
+    both = both.assign(against=against, excess=both[value] - both[f"{value} other"])
+    return both[[*keys, "against", "draw", "excess"]]
 
 
 def judge(excess: pd.DataFrame, *, margin: float = MARGIN, seed: int = 0) -> tuple[str, pd.DataFrame]:
@@ -119,7 +126,9 @@ def judge(excess: pd.DataFrame, *, margin: float = MARGIN, seed: int = 0) -> tup
         rows.append((layer, values.mean() if n else np.nan, low, high, high90, float(p[i]), float(chance), n))
     columns = ["layer", "mean", "low", "high", "high90", "p", "p_subspace", "speakers"]
     table = pd.DataFrame(rows, columns=columns)
-    sure = (table["mean"] > 0) & (table["p"] < ALPHA) & ~(table["p_subspace"] >= ALPHA_SUBSPACE)
+    sure = (table["mean"] > 0) & (table["p"] < ALPHA)
+    if (excess["against"] == "random").all():  # and with one draw a fold nothing is known of chance
+        sure &= table["p_subspace"] < ALPHA_SUBSPACE
     if n < FEWEST:
         return UNDECIDED, table
     if sure.any():
@@ -149,6 +158,42 @@ def dose_slopes(table: pd.DataFrame, concept: str, *, value: str = "share") -> p
     every = pd.concat(parts).groupby(["speaker", "doublings"])["excess"].mean().unstack("doublings")
     x = np.array(every.columns, dtype=float) - np.mean(every.columns)
     return pd.Series(every.to_numpy() @ x / (x @ x), index=every.index, name="slope")
+
+
+def erasure_words(table: pd.DataFrame) -> list[str]:
+    """Return what was erased in each row of a table with ``method`` and ``concept``, in words."""
+    said = {
+        "none": "nothing", "leace": "{}", "inlp": "{}, null-space projection", "random": "random, as {}",
+        "everything": "everything",
+    }  # fmt: skip
+    return [said[method].format(concept) for method, concept in zip(table["method"], table["concept"], strict=True)]
+
+
+def largest(rows: pd.DataFrame) -> str:
+    """Return the largest mean of a table of :func:`judge` with its layer and interval, in words."""
+    best = rows.loc[rows["mean"].idxmax()]
+    return f"{best['mean']:+.3f} at layer {best['layer']} ({interval_words(best['low'], best['high'], signed=True)})"
+
+
+def over_models(found: Mapping[str, str]) -> str:
+    """Return the verdict over models: ``holds here``, ``partly``, ``fails here`` or ``not shown``.
+
+    Parameters
+    ----------
+    found
+        Model to :data:`USED`, :data:`UNUSED` or :data:`UNDECIDED`.
+    """
+    kinds = set(found.values())
+    if kinds == {USED}:
+        return "holds here"
+    return "fails here" if kinds == {UNUSED} else "partly" if USED in kinds else "not shown"
+
+
+def beyond_all(words: Sequence[str]) -> str:
+    """Return one word for several comparisons that a claim needs together: used where all are, unused where one is."""
+    if set(words) == {USED}:
+        return USED
+    return UNUSED if UNUSED in words else UNDECIDED
 
 
 def _erased(table: pd.DataFrame, concept: str, method: str) -> pd.DataFrame:

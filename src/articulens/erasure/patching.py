@@ -15,7 +15,7 @@ import torch
 
 from articulens.corpora.corpus import Corpus
 from articulens.encoders.base import Encoder
-from articulens.encoders.changing import Change, changing, running
+from articulens.encoders.changing import Change, Replay, changing, running
 from articulens.erasure.behaviours import Behaviour
 from articulens.erasure.concepts import Concepts
 from articulens.erasure.erasers import Eraser, Whitener, leace, random_eraser
@@ -142,19 +142,21 @@ def patch(
     for k, (train, test) in enumerate(folds_of(list(concepts.cells[last]), folds)):
         rng = np.random.default_rng([seed, k, 1])
         own = [twins for twins in every if twins.speaker in test]
-        for layer in layers if own else ():
-            about, subspaces = _subspaces(concepts, layer, train, patched, draws, rng)
-            change: Mapping[str, Change] = {layer: interchange(subspaces, network.device)}
-            for twins in own:
-                items = [audio[twins.base]] * len(subspaces) + [audio[twins.twin]]
-                with changing(encoder, change):
-                    *changed, twin = (read(s[last]) for s in encoder.encode_batch(items, keep_on_device=True))
-                base = read(encoder.encode(*audio[twins.base], keep_on_device=True)[last])
+        found = {layer: _subspaces(concepts, layer, train, patched, draws, rng) for layer in layers if own}
+        for twins in own:
+            items = [audio[twins.base]] * len(patched) * (1 + draws) + [audio[twins.twin]]
+            replay = Replay(encoder)
+            with replay.listening():
+                base, *_, twin = (read(s[last]) for s in encoder.encode_batch(items, keep_on_device=True))
+            for layer, (about, subspaces) in found.items():
+                change: Mapping[str, Change] = {layer: interchange(subspaces, network.device)}
+                with replay.resuming(layer), changing(encoder, change):
+                    changed = [read(s[last]) for s in encoder.encode_batch(items, keep_on_device=True)]
+                what_differs = {"differs": twins.changed, "word": twins.word, "speaker": twins.speaker, "fold": k}
                 rows += [
-                    what | {"layer": layer, "differs": twins.changed, "word": twins.word, "speaker": twins.speaker,
-                            "fold": k, "transferred": transferred(base, twin, x)}
-                    for what, x in zip(about, changed, strict=True)
-                ]  # fmt: skip
+                    {"layer": layer} | what | what_differs | {"transferred": transferred(base, twin, x)}
+                    for what, x in zip(about, changed, strict=False)  # the last is the twin itself
+                ]
     columns = ["layer", "method", "concept", "rank", "draw", "differs", "word", "speaker", "fold", "transferred"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -103,6 +103,8 @@ def make_pairs(out: str | Path, *, words: Sequence[str] = WORDS, speakers: int =
         stream.write(
             "name: minimal pairs (synthetic)\nlicence: CC0-1.0\n"
             f"description: Synthetic Finnish words whose twins differ in lips or tongue only, seed {seed}\n"
+            + "card: CARD.md\n"
+            * (root / "CARD.md").exists()
         )
     write_checksums(root)
     return root

@@ -153,9 +153,10 @@ def test_a_subspace_like_any_other_raises_no_false_alarm():
     tables = [beyond(erased(seed + 1000, "anything", ("first",)), "first", "random") for seed in range(CASES)]
     found = rates(judge(table)[0] for table in tables)
     assert found.get(USED, 0.0) <= 0.05, found
-    # The test over speakers alone: one draw a fold leaves no spread over subspaces to judge by.
-    blind = rates(judge(table[table["draw"] == 0])[0] for table in tables[:50])
-    assert blind.get(USED, 0.0) > 0.2, blind
+    alone = [judge(table)[1].iloc[0] for table in tables[:50]]
+    assert np.mean([row["p"] < 0.05 and row["mean"] > 0 for row in alone]) > 0.2
+    # With one draw a fold nothing is known of that luck, so nothing is called used.
+    assert USED not in rates(judge(table[table["draw"] == 0])[0] for table in tables[:50])
 
 
 def test_both_movements_are_encoded():

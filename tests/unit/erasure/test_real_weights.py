@@ -23,14 +23,18 @@ pytestmark = [
 
 
 def test_whisper_without_its_decoder_is_judged_by_phones_and_units():
-    corpus, encoder = open_corpus(f"artpros:{RECORDINGS}"), open_encoder(str(WHISPER), device="cpu")
+    corpus, encoder = (
+        open_corpus(f"artpros:{RECORDINGS}"),
+        open_encoder(str(WHISPER), device="cpu", layers=["3", "final"]),
+    )
+    corpus = corpus.select(id=[u.id for u in corpus.utterances[:3]])  # each costs half a minute of silence to pad it
     assert open_heads(str(WHISPER), encoder, corpus) == []  # the decoder in that folder is a dummy: no text, no KL
     concepts = gather(corpus, encoder, by="id")
     assert "phones" in concepts.names and "speaker" not in concepts.names
-    plan = Plan(["2"], [("articulation", 10), ("mel", 10)], draws=2)
+    plan = Plan(["3"], [("articulation", 10)], draws=1)
     damage, residual = erase(corpus, encoder, concepts, plan, [], folds=2, by="id", units=30)
     assert set(damage["measure"]) == {"phones", "units"}
-    assert set(damage.loc[damage["measure"] == "phones", "read_at"]) == {"2", "3", "4", "final"}
+    assert set(damage.loc[damage["measure"] == "phones", "read_at"]) == {"3", "final"}
     left = residual[residual["concept"] == "articulation"].groupby("probe")["r"].mean()
     before = residual[residual["method"] == "none"].groupby("probe")["r"].mean()
     assert left["refit, training"] <= 0.02

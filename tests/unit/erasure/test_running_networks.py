@@ -153,11 +153,14 @@ def test_the_bundled_phone_head_is_the_one_of_the_card(encoder):
 
 
 def test_heads_of_other_bundled_models(speech):
-    (teacher,) = open_heads("tiny-multi", open_encoder("tiny-multi", device="cpu"), speech)
+    network = open_encoder("tiny-multi", device="cpu")
+    (teacher,) = open_heads("tiny-multi", network, speech)
     assert isinstance(teacher, TeacherHead) and teacher.reads == "final"
     states = torch.randn(20, 160)
     assert teacher.damage(states, states, "", None)["reading"] == 0
-    assert open_heads("tiny-multi@random", None, speech) == []
+    assert open_heads("tiny-multi@random", network, speech) == []
+    with pytest.raises(ArticulensError, match="logmel: there is no network"):
+        open_heads("logmel", open_encoder("logmel"), speech)
 
 
 def test_the_letters_of_a_fine_tuned_model_are_read_as_it_reads_them(tmp_path, speech):
