@@ -20,9 +20,14 @@ SPEAKS, FORGETS, FORESEES, RETURNS, BLOCKS = 2, 3, 4, 5, 6  # what the blocks do
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    log = transformers.utils.logging
+    before, bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
     yield
+    log.set_verbosity(before)
+    if bar:
+        log.enable_progress_bar()
 
 
 def make_tokenizer(units: int = 0) -> tuple[PreTrainedTokenizerFast, Vocabulary | None]:
