@@ -42,9 +42,11 @@ def task_scores(summary: pd.DataFrame, *, title: str = "") -> PageFigure:
                 axes.plot(row["score"], y, "o", color=RAW, markersize=5)
                 axes.plot([row["chance"]] * 2, [y - 0.35, y + 0.35], color=MIXED, linewidth=1.5)
             measure = own["measure"].iloc[0]
-            axes.set(title=task, xlabel=f"{measure} ({'lower' if measure == 'PER' else 'higher'} is better)")
+            axes.set(xlabel=f"{measure}, {'low' if measure == 'PER' else 'high'} is good")
+            axes.set_title(task)
             axes.xaxis.label.set_size(8)
-            axes.set_xlim(0, max(1.02, float(own[["score", "high", "chance"]].max().max()) * 1.02))
+            most = max(1.0, float(own[["score", "high", "chance"]].max().max()))
+            axes.set(xlim=(-0.03, most + 0.03), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
             axes.grid(axis="x", alpha=0.3)
             axes.set_axisbelow(True)
             order = own["score"].sort_values(ascending=measure == "PER")
@@ -142,6 +144,8 @@ def _grid(table: pd.DataFrame, cell: Any, ylabel: str, title: str) -> PageFigure
                     axes.set_axis_off()
                     continue
                 cell(axes, own, f"{task}, {model}")
+                if any(len(label.get_text()) > 2 for label in axes.get_xticklabels()):
+                    axes.tick_params(axis="x", rotation=60)
         _label(panels, tasks, models, ylabel)
         handles, labels = next(a for a in panels.flat if a.has_data()).get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)

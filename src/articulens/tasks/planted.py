@@ -14,9 +14,9 @@ from articulens.tasks.features import Norm
 class Planted:
     """Made-up layers of which one alone tells the classes; a stand-in for `articulens.tasks.Features`.
 
-    Layer `solver` holds the class under a stronger disturbance. Layer `helper` holds that disturbance without the class, in
-    numbers half as large and with the other sign: it solves nothing, but a sum that cancels the disturbance must give it
-    twice the weight (a suppressor; Haufe et al. 2014, *NeuroImage* 87, 96-110). All others hold noise of their own.
+    Layer `solver` holds the class under a stronger disturbance. Layer `helper` holds that disturbance without the
+    class, in numbers half as large and with the other sign: it solves nothing, but a sum that cancels the disturbance
+    must give it twice the weight (a suppressor; Haufe et al. 2014, *NeuroImage* 87, 96-110). All others hold noise.
 
     Parameters
     ----------

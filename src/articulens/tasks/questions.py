@@ -64,17 +64,17 @@ class Classes:
     def errors(self, heads: Heads, parts: Parts) -> tuple[Any, Any]:
         """Return which test utterances each head gets wrong, and the expected errors of chance.
 
-        Chance is always the commonest answer of training, or answers in the proportions of all utterances, whichever of
-        the two is better on average over all speakers.
+        Chance is always the commonest answer of all utterances, or answers in their proportions, whichever of the two
+        is better on average over all speakers.
         """
         batch = self._batch(parts.test)
         told = [s.argmax(-1) for s in heads(batch.x).split([len(c) for c in self._classes], dim=-1)]
         wrong = (torch.stack(told, -1) != batch.targets).any(-1).double().numpy()
-        chance = self._chance(parts)
+        chance = self._chance()
         usual = np.array([chance[self._answers[i]] for i in parts.test])
         return wrong, np.broadcast_to(usual, wrong.shape)
 
-    def _chance(self, parts: Parts) -> dict[tuple[str, ...], float]:
+    def _chance(self) -> dict[tuple[str, ...], float]:
         """Return how often an answer is missed by chance."""
         said = list(self._answers.values())
         share = {answer: said.count(answer) / len(said) for answer in set(said)}
@@ -83,14 +83,13 @@ class Classes:
         level = told.groupby(self._speakers.to_numpy()).mean().mean()
         if level["always"] <= level["in proportion"] + 1e-9:
             return {answer: 1 - p for answer, p in share.items()}
-        heard = [self._answers[i] for i in parts.train]
-        return {answer: float(answer != max(sorted(set(heard)), key=heard.count)) for answer in share}
+        return {answer: float(answer != most) for answer in share}
 
 
 class Phones:
     """Phones of an utterance in their order, from its frames; attributes as of :class:`Classes`."""
 
-    how = Training(rounds=40, patience=5, rate=0.02, mixing_rate=0.1)
+    how = Training(rounds=40, patience=3, rate=0.02, mixing_rate=0.1)
     pieces = 1
     batch = 16
 
