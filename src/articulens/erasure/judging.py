@@ -171,7 +171,7 @@ def erasure_words(table: pd.DataFrame) -> list[str]:
 
 def largest(rows: pd.DataFrame) -> str:
     """Return the largest mean of a table of :func:`judge` with its layer and interval, in words."""
-    best = rows.loc[rows["mean"].idxmax()]
+    best = rows.nlargest(1, "mean").iloc[0]
     return f"{best['mean']:+.3f} at layer {best['layer']} ({interval_words(best['low'], best['high'], signed=True)})"
 
 
