@@ -107,7 +107,7 @@ def follow(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Working folders of trainings with milestones.")],
     step: Annotated[list[int] | None, typer.Option(help="Only this step; repeatable.")] = None,
     corpus: Annotated[str, typer.Option(help="Corpus with labelled phones.")] = "bundled",
-    per_speaker: Annotated[int, typer.Option(min=0, help="Utterances of each speaker for the scores; 0: all.")] = 12,
+    per_speaker: Annotated[int, typer.Option(min=0, help="Utterances of each speaker; 0: all.")] = 6,
     cache: Annotated[Path, typer.Option(help="Folder of moments.")] = Path("cache"),
     output: Annotated[Path, typer.Option("--out", help="Table to write.")] = Path("data/models/checkpoints.csv"),
 ) -> None:

@@ -23,7 +23,14 @@ from articulens.files import sha256_text
 from articulens.pretraining.saving import read_facts
 from articulens.tasks import SUM, Features, answers, by_speaker, open_task, select_evenly, weigh
 
-TASKS = ("PR", "SID", "IC", "LID", "AID")
+#: Tasks, with their folds and how many of them are tested: those of the chapter on downstream tasks.
+TASKS: dict[str, tuple[int, int | None]] = {
+    "PR": (3, 1),
+    "SID": (8, None),
+    "IC": (6, None),
+    "LID": (6, None),
+    "AID": (6, None),
+}
 
 
 def milestones(run: Path, steps: Sequence[int] = ()) -> list[Path]:
@@ -50,8 +57,7 @@ def follow(
     folders: Sequence[Path],
     cache: Path,
     *,
-    per_speaker: int = 0,
-    tasks: Sequence[str] = TASKS,
+    per_speaker: int = 6,
     hours: Mapping[str, float] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
@@ -66,9 +72,7 @@ def follow(
     cache
         Folder for moments and for what is done: a run that was interrupted goes on.
     per_speaker
-        At most so many utterances of each speaker for the two scores; the tasks use all. 0: all.
-    tasks
-        See :func:`articulens.tasks.open_task`; those that the corpus cannot answer are left out.
+        At most so many utterances of each speaker, beside those that have an intent; 0: all.
     hours
         Hours of speech in a step, by the name of the training.
     say
@@ -78,16 +82,18 @@ def follow(
     -------
     DataFrame, one row a folder: ``training``, ``step``, ``hours`` (drawn until then), ``articulatory`` and
     ``phonetic`` with ``_low``, ``_high`` (95 % over speakers) and ``_layer`` (the one most often chosen), one column a
-    task (share that is right), ``sha256`` of the weights.
+    task (share that is right; not those that the corpus cannot answer), ``sha256`` of the weights.
     """
-    chosen = corpus.select(id=select_evenly(corpus.to_frame().set_index("id"), per_speaker))
+    table = corpus.to_frame().set_index("id")
+    intents = table.index[table["action"].notna()] if "action" in table else table.index[:0]
+    chosen = corpus.select(id=sorted({*select_evenly(table.drop(intents), per_speaker), *intents}))
     rows = []
     for folder in folders:
         facts = read_facts(folder)
-        key = sha256_text([corpus.fingerprint(), facts["sha256"]["model.safetensors"], str(per_speaker), *tasks])[:12]
+        key = sha256_text([corpus.fingerprint(), facts["sha256"]["model.safetensors"], str(per_speaker)])[:12]
         path = cache / f"milestone-{key}.csv"
         if not path.exists():
-            write_scores(pd.DataFrame([_row(corpus, chosen, folder, cache, tasks)]), path)
+            write_scores(pd.DataFrame([_row(chosen, folder, cache)]), path)
         row = {str(name): value for name, value in read_scores(path).iloc[0].items()}
         drawn = facts["step"] * (hours or {}).get(facts["name"], float("nan"))
         about: dict[str, Any] = {"training": facts["name"], "step": facts["step"], "hours": round(drawn, 3)}
@@ -96,18 +102,18 @@ def follow(
     return pd.DataFrame(rows)
 
 
-def _row(corpus: Corpus, chosen: Corpus, folder: Path, cache: Path, tasks: Sequence[str]) -> dict[str, Any]:
+def _row(corpus: Corpus, folder: Path, cache: Path) -> dict[str, Any]:
     encoder = Remembering(open_encoder(str(folder), device="cpu"))
     row: dict[str, Any] = {}
-    for score, part in knowledge({"it": hear(chosen, encoder, out=cache)}).groupby("score", sort=False):
+    for score, part in knowledge({"it": hear(corpus, encoder, out=cache)}).groupby("score", sort=False):
         low, high = speaker_interval(part["r"])
         row |= {str(score): part["r"].mean(), f"{score}_low": low, f"{score}_high": high}
         row[f"{score}_layer"] = part["layer"].mode()[0]
-    features = Features(corpus, encoder, framewise=[u.id for u in corpus])
-    for name in tasks:
+    features = Features(corpus, encoder, framewise=[u.id for u in corpus], stride=2)
+    for name, (folds, tested) in TASKS.items():
         try:
             table = answers(corpus, open_task(name))
-            scores = weigh(features, table, open_task(name), variants=[SUM]).scores
+            scores = weigh(features, table, open_task(name), variants=[SUM], folds=folds, tested=tested).scores
         except ArticulensError:
             continue
         row[name] = float(achieved(by_speaker(scores))[name].iloc[0])
