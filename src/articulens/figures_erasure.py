@@ -148,13 +148,14 @@ def patch_matrix(table: pd.DataFrame, *, patched: Sequence[str], panel: str = "m
     grid = by_speaker.groupby([panel, "differs", "patched"], sort=False)["transferred"].mean()
     words = []
     with mpl.rc_context(STYLE):
-        figure = PageFigure(figsize=(WIDTH, 0.9 + 1.3 * len(names)), layout="constrained")
+        figure = PageFigure(figsize=(WIDTH, 0.8 + 1.5 * len(names)), layout="constrained")
         rows = figure.subplots(len(names), squeeze=False)[:, 0]
         for axes, name in zip(rows, names, strict=True):
             matrix = grid[name].unstack("patched").reindex(columns=[p for p in patched if p in set(table["patched"])])
             sns.heatmap(matrix, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, vmin=0,
                         cbar_kws={"label": "share carried"})  # fmt: skip
             axes.set(title=str(name), xlabel="", ylabel="pairs differ in")
+            axes.set_xticklabels([str(column).replace(", ", ",\n") for column in matrix.columns], rotation=0)
             axes.tick_params(axis="y", rotation=0)
             words.append(alt_text.of_grid(matrix, "share of the difference carried over", title=str(name)))
         rows[-1].set_xlabel("subspace interchanged")

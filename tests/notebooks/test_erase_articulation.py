@@ -31,7 +31,7 @@ def test_damage_residual_and_verdicts(run_page, tmp_path):
     assert set(damage["speaker"]) == set(SIX) and set(damage["model"]) == {"tiny-multi-fi"}
     assert {"KL", "error rate", "phones"} == set(damage["measure"])
     verdicts = pd.read_parquet(tmp_path / "10_verdicts.parquet").set_index("number")
-    assert list(verdicts.index) == ["U1", "U2", "U3", "U4", "U5", "U6"]
+    assert list(verdicts.index) == ["U1", "U2", "U3", "U4", "U5", "U6", "U7"]
     compared = pd.read_parquet(tmp_path / "10_beyond.parquet").set_index(["measure", "erased", "against"])
     assert f"{compared.loc[('KL', 'articulation', 'random'), 'mean']:+.3f}" in verdicts.loc["U1", "because"]
 
