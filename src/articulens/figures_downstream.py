@@ -43,7 +43,7 @@ def predictors_and_outcomes(
                     axes.set_title(f"r = {r:.2f}".replace("-", "−"), fontsize=8, loc="right", pad=2)
                     words.append(f"{predictor} and {outcome}: r {alt_text.number(r)}")
                 axes.grid(alpha=0.3)
-            row[0].set_ylabel(outcome)
+            row[0].set_ylabel(outcome.replace(" ", "\n", 1))
         for axes, predictor in zip(panels[-1], predictors, strict=True):
             axes.set_xlabel(f"{predictor} score")
         handles, labels = panels[0, 0].get_legend_handles_labels()

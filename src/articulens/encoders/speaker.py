@@ -87,6 +87,7 @@ class SpeakerEncoder(Encoder):
             "layers": list(self.layers),
             "width": self.width,
             "widths": self.widths,
+            "parameters": sum(p.numel() for p in self._network.parameters()),
             "do_normalize": self.do_normalize,
             "hop": self.clock.hop,
             "dtype": self.dtype,

@@ -124,8 +124,8 @@ def relations(
     whole = {key for key in parts if (*key[:2], 1 - key[2]) in parts}
     if not whole:
         raise ArticulensError(
-            f"{store.folder}: no speaker has sentences in two halves of one {column}; sweep with sentence folds, or "
-            "give a corpus with more sentences."
+            f"{store.header['corpus']}: no speaker has sentences in two halves of one {column}; sweep with "
+            "sentence folds, or give a corpus with more sentences."
         )
     root = covariance_root(moments)
     weights = {key: _fit(probe, parts[key]) for key in sorted(whole)}
@@ -154,7 +154,8 @@ def relations(
             }
         )
     keys = ["relation", "same_speaker", "same_value", "speaker"]
-    result = pd.DataFrame(rows).groupby(keys, sort=False).mean().reset_index()
+    result = pd.DataFrame(rows).groupby(keys).mean().reset_index()
+    result = result.sort_values(["same_speaker", "same_value", "speaker"], ascending=[False, False, True])
     chance = random_angles(root, rank, draws=draws, seed=seed)
     floor = pd.DataFrame(np.degrees(chance), columns=[f"angle {i + 1}" for i in range(rank)])
     floor = floor.assign(relation=RANDOM, overlap=[overlap(angles) for angles in chance])

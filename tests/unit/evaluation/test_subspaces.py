@@ -42,7 +42,7 @@ class Cells:
                 self._moments.append(Moments.from_frames(x, y))
         self.cells = pd.DataFrame(rows)
         self.targets = [(f"TT.{axis}", "measured") for axis in "xz"[:k]]
-        self.folder, self.header = "memory", {"encoder": "known"}
+        self.header = {"encoder": "known", "corpus": "made up"}
 
     def moments(self, layer):
         return self._moments
