@@ -229,7 +229,7 @@ def train(
             sizes = [len(b.phones) or len(b.targets) for b in made]
             now = sum(loss(heads(b.x), b) * n for b, n in zip(made, sizes, strict=True)) / sum(sizes)
             assert isinstance(now, torch.Tensor)
-            better = now < lowest
+            better = (now < lowest) & (current - reached <= how.patience)
             for kept, p in zip(best, parameters, strict=True):
                 kept[better] = p.detach()[better]
             lowest, reached = torch.where(better, now, lowest), torch.where(better, current, reached)

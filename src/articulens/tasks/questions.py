@@ -64,26 +64,25 @@ class Classes:
     def errors(self, heads: Heads, parts: Parts) -> tuple[Any, Any]:
         """Return which test utterances each head gets wrong, and the expected errors of chance.
 
-        Chance is always the commonest answer of all utterances, or answers in their proportions, whichever of the two
-        is better on average over all speakers.
+        Chance is always the commonest answer of the other speakers, or answers in the proportions of all utterances,
+        whichever of the two is better on average over all speakers.
         """
         batch = self._batch(parts.test)
         told = [s.argmax(-1) for s in heads(batch.x).split([len(c) for c in self._classes], dim=-1)]
         wrong = (torch.stack(told, -1) != batch.targets).any(-1).double().numpy()
-        chance = self._chance()
-        usual = np.array([chance[self._answers[i]] for i in parts.test])
-        return wrong, np.broadcast_to(usual, wrong.shape)
+        return wrong, np.broadcast_to(self._chance()[list(parts.test)].to_numpy(), wrong.shape)
 
-    def _chance(self) -> dict[tuple[str, ...], float]:
-        """Return how often an answer is missed by chance."""
-        said = list(self._answers.values())
-        share = {answer: said.count(answer) / len(said) for answer in set(said)}
-        most = max(sorted(share), key=share.__getitem__)
-        told = pd.DataFrame({"always": [a == most for a in said], "in proportion": [share[a] for a in said]})
-        level = told.groupby(self._speakers.to_numpy()).mean().mean()
-        if level["always"] <= level["in proportion"] + 1e-9:
-            return {answer: 1 - p for answer, p in share.items()}
-        return {answer: float(answer != most) for answer in share}
+    def _chance(self) -> pd.Series[float]:
+        """Return how often the answer to each utterance is missed by chance."""
+        said = pd.Series(self._answers, dtype=object)
+        counts = pd.crosstab(self._speakers[said.index].to_numpy(), said.map(str).to_numpy())
+        shares = counts.sum() / len(said)
+        of_others = (counts.sum() - counts).idxmax(axis=1)  # of the others, not of the speaker's own
+        guess = self._speakers[said.index].map(of_others)
+        always = (said.map(str) != guess).astype(float)
+        in_proportion = 1 - said.map(str).map(shares).astype(float)
+        level = [miss.groupby(self._speakers[said.index]).mean().mean() for miss in (always, in_proportion)]
+        return always if level[0] < level[1] else in_proportion
 
 
 class Phones:

@@ -19,6 +19,8 @@ from articulens.tasks.splits import Parts, split
 
 SUM, ALONE, WITHOUT = "weighted sum", "one layer", "without one"
 VARIANTS = (SUM, ALONE, WITHOUT)
+#: Heads trained side by side; more than so many take turns, so that memory does not grow with the layers.
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -80,34 +82,28 @@ def weigh(
     """
     rows: list[pd.DataFrame] = []
     weights: list[pd.DataFrame] = []
-    chosen = _variants(features, variants)
+    wanted = _variants(features, variants)
+    groups = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
     for seed in seeds:
         for fold, parts in enumerate(split(table, task, folds=folds, seed=seed)[:tested]):
-            heads, fit, wrong, chance = _train(features, table, task, norm, chosen, parts, seed, how)
-            known: dict[str, Any] = {
-                "task": task.name,
-                "measure": task.measure,
-                "model": features.model,
-                "norm": norm,
-                "seed": seed,
-                "fold": fold,
-            }
+            known: dict[str, Any] = {"task": task.name, "measure": task.measure, "model": features.model}
+            known |= {"norm": norm, "seed": seed, "fold": fold}
             test = table.loc[list(parts.test)]
             units = np.array([len(a) if task.measure == "PER" else 1 for a in test["answer"]])
-            for k, (variant, layer, _) in enumerate(chosen):
-                row = pd.DataFrame(
-                    {
+            lengths = features.lengths(parts.train, norm)
+            for chosen in groups:
+                heads, fit, wrong, chance = _train(features, table, task, norm, chosen, parts, seed, how)
+                for k, (variant, layer, allowed) in enumerate(chosen):
+                    row = {
                         **known, "variant": variant, "layer": layer, "speaker": test["speaker"].to_numpy(),
                         "sentence": test["sentence"].to_numpy(), "utterance": test.index, "units": units,
                         "wrong": wrong[k], "chance_wrong": chance[k],
                         "valid_loss": float(fit.loss[k]), "passes": int(fit.passes[k]),
-                    }
-                )  # fmt: skip
-                rows.append(row)
-            lengths = features.lengths(parts.train, norm)
-            for k, (variant, _, allowed) in enumerate(chosen):
-                if variant == SUM:
-                    weights.append(_weights(features, heads.mixture()[k].detach(), lengths, allowed).assign(**known))
+                    }  # fmt: skip
+                    rows.append(pd.DataFrame(row))
+                    if variant == SUM:
+                        own = _weights(features, heads.mixture()[k].detach(), lengths, allowed)
+                        weights.append(own.assign(**known))
     columns = ["task", "model", "norm", "seed", "fold", "layer", "weight", "length", "contribution"]
     return Weighed(
         pd.concat(rows, ignore_index=True),
