@@ -198,7 +198,10 @@ if best != CROSS:
     )
     repairings = 0
 by_model = {name: [(name, layer) for layer in e.layers] for name, e in encoders.items()}
-labels = list(LABELS) if labelled and len(recordings.speakers) > 1 else list(LABELS)[:1] * labelled
+several = (
+    pd.Series([f.speaker for f in heard]).value_counts() > 1
+).sum() > 1  # what speakers are shows between utterances
+labels = [label for label in LABELS if labelled and (several or label[0] != "speaker")]
 shown = [*models, *speaker_models]
 
 
@@ -352,12 +355,13 @@ def sure(low: float, high: float) -> str:
     return f"95 % over utterances {low:.3f} to {high:.3f}" if np.isfinite(low) else "too few utterances for an interval"
 
 
+LABELLED = {"phones": "phones", "speaker": "speakers"}
 for label in labels:
     for name in [*speech, *speaker_models, *references]:
         row = peak(name, label, frame_level=False)
         if row is not None:
             print(
-                f"{name} is most alike to the labels of {label[0]} at layer {row['layer']}: {row['cka']:.3f} ({sure(row['low'], row['high'])})."
+                f"{name} is most alike to the {LABELLED[label[0]]} at layer {row['layer']}: {row['cka']:.3f} ({sure(row['low'], row['high'])})."
             )
 if not labels:
     print("Not shown: where phones and speakers sit; there are no labels.")
@@ -399,11 +403,12 @@ similarity_matrices(
 # %% mystnb={"figure": {"caption": "Whisper tiny.en on LibriSpeech beside its twin with random weights: as they are, wrong pairs of utterances, every dimension at the same spread, and less what depends on the frame number alone.", "name": "fig-whisper"}}
 path = Path("../data/similarity_whisper.csv")
 record(files=[path])
-of_states, panels, named_models = {}, {}, [""]
+of_states, panels = {}, {}
 if path.exists():
     whisper = pd.read_csv(path, dtype={"layer_a": str, "layer_b": str})
     of_states = {name: part for name, part in whisper.groupby("states", sort=False)}
-    named_models = list(whisper["model_a"].unique())
+    real, twin, sound = list(whisper["model_a"].unique())
+    short = {real: "trained", twin: "random", sound: "sound"}
     raw, without = of_states["raw"], of_states["without place"]
     panels = {
         "raw": raw,
@@ -414,7 +419,10 @@ if path.exists():
 else:
     print(f"Not shown: {path.name}, which is not there; make it with benchmarks/whisper_similarity.py.")
 similarity_matrices(
-    {title: similarity_grid(table, named_models[:2], named_models, form=CROSS) for title, table in panels.items()},
+    {
+        title: similarity_grid(table.replace(short), list(short.values())[:2], list(short.values()), form=CROSS)
+        for title, table in panels.items()
+    },
     columns=2,
     title="Whisper tiny.en and its random twin on LibriSpeech",
 )
@@ -427,7 +435,6 @@ def cell(states: str, a: tuple, b: tuple, column: str = "cka") -> float:
 
 
 if of_states:
-    real, twin, sound = named_models
     first = ((real, "0"), (twin, "0"))
     print(
         f"The first layer of {real} and of its twin, which has learned nothing, have {cell('raw', *first):.2f}; wrong pairs of "
@@ -477,7 +484,7 @@ for a in speech if phones and speaker and best == CROSS else []:
                 not_better.append(more[speaker][2] < margin)
                 better.append(more[speaker][1] > 0)
 if not (phones and speaker and best == CROSS):
-    verdict, because = "not shown", "labels of phones and two speakers are needed."
+    verdict, because = "not shown", "labels of phones are needed, and two speakers with two utterances each."
 elif not told:
     verdict, because = "not shown", "no speech model is surely more alike to the phones than another."
 else:

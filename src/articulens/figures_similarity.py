@@ -82,14 +82,18 @@ def similarity_matrices(grids: Mapping[str, pd.DataFrame], *, columns: int = 4, 
         return nothing(title)
     across = min(columns, len(grids))
     down = -(-len(grids) // across)
+    first = next(iter(grids.values()))
+    same = all(g.index.equals(first.index) and g.columns.equals(first.columns) for g in grids.values())
     with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
-        figure = PageFigure(figsize=(WIDTH, 0.5 + 2.3 * down), layout="constrained")
+        figure = PageFigure(figsize=(WIDTH, 0.7 + 2.1 * down), layout="constrained")
         every = figure.subplots(down, across, squeeze=False)
         for axes in every.flat[len(grids) :]:
             axes.set_axis_off()
         for axes, (name, grid) in zip(every.flat, grids.items(), strict=False):
             image = _draw(axes, grid)
             axes.set_title(name, fontsize=8)
+            if same and len(grids) == across * down:
+                axes.label_outer()
         figure.colorbar(image, ax=every, label="linear CKA", shrink=0.8)
         figure.suptitle(title, fontsize=10)
     told = [_told(grid, name) for name, grid in grids.items()]

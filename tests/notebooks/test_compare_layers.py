@@ -26,7 +26,7 @@ def test_what_is_said_is_in_the_tables(run_page, tmp_path):
     table = pd.read_parquet(tmp_path / f"{STEM}.parquet").set_index(["model_a", "layer_a", "model_b", "layer_b"])
     assert f"{len(table)} pairs of layers on {table['n_frames'].iloc[0]} frames of 12 utterances" in page.text
     assert set(table["form"]) == {"cross_utterance"}
-    (phones,) = re.findall(r"mfcc is most alike to the labels of phones at layer 0: (\d\.\d+) ", page.text)
+    (phones,) = re.findall(r"mfcc is most alike to the phones at layer 0: (\d\.\d+) ", page.text)
     assert float(phones) == pytest.approx(table.loc[("mfcc", "0", "phones", "labels"), "cka"], abs=1e-3)
     forms = pd.read_parquet(tmp_path / "08_forms.parquet")
     assert set(forms["form"]) == {"minibatch", "biased", "debiased", "cross_utterance"}
@@ -45,7 +45,7 @@ def test_what_is_said_is_in_the_tables(run_page, tmp_path):
     ("selection", "said"),
     [
         ({"speaker": "FIN02", "condition": "L1", "task": "T1"}, "2 utterances are too few, so debiased CKA is shown"),
-        ({"speaker": "FIN02"}, "Verdict: not shown. labels of phones and two speakers are needed."),
+        ({"speaker": "FIN02"}, "Verdict: not shown. labels of phones are needed, and two speakers"),
     ],
     ids=["two utterances", "one speaker"],
 )
@@ -67,4 +67,4 @@ def test_a_folder_of_sound_has_no_labels(run_page, tmp_path):
         STEM, **QUICK | {"also": [], "speaker_models": []}, corpus=f"sound:{tmp_path / 'sound'}", results=str(tmp_path)
     )
     assert "Not shown: phones, speakers and speech frames" in page.text and len(page.figures) >= page.promised
-    assert page.text.count("Verdict: not shown.") == 3 and "labels of phones at layer" not in page.text
+    assert page.text.count("Verdict: not shown.") == 3 and "alike to the phones at layer" not in page.text

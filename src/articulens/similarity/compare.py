@@ -125,8 +125,9 @@ def compare_layers(
     if unknown := [view for pair in pairs for view in pair if view not in dims]:
         raise ArticulensError(f"{' '.join(unknown[0])} is not among the views of {first.utterance}; correct the pairs.")
     views = list(dict.fromkeys(chain.from_iterable(pairs)))
+    with_own = list(dict.fromkeys(chain.from_iterable([(a, a), (b, b), (a, b)] for a, b in pairs)))
     work = _Work(pairs, tuple(forms), draws, repairings, resample, seed, torch.device(place), window)
-    blocks = list(_blocks(list(dict.fromkeys([*((v, v) for v in views), *pairs])), dims, work, budget_gb * 1e9))
+    blocks = list(_blocks(with_own, dims, work, budget_gb * 1e9))
     if len(blocks) > 1 and iter(heard) is heard:
         raise ArticulensError(
             f"{len(pairs)} pairs take {len(blocks)} passes within {budget_gb:g} GB, but these utterances can be gone "
@@ -169,14 +170,16 @@ class _Work:
         """Add up one block of pairs over all utterances, and keep its HSIC."""
         sums = PairSums(block, forms=self.forms, device=self.device)
         null_pairs = [pair for pair in block if pair in set(self.pairs)] if self.repairings else []
-        nulls = [PairSums(null_pairs, forms=[CROSS], device=self.device) for _ in range(self.repairings)]
+        nulls = [
+            PairSums(null_pairs, forms=[CROSS], one_side=False, device=self.device) for _ in range(self.repairings)
+        ]
         for part in _windows(heard, self.window):
             names, views = [f.utterance for f in part], [f.views for f in part]
             clusters = names if self.resample == "utterance" else [f.speaker for f in part]
-            sums.update(names, views, views, half_samples(clusters, self.draws, self.seed))
+            sums.update(names, views, half_samples(clusters, self.draws, self.seed))
             for k, null in enumerate(nulls):
                 left, right = _repair(part, k, null_pairs)
-                null.update(names, left, right, torch.ones(1, len(part)))
+                null.update(names, left, torch.ones(1, len(part)), right)
             if batches is not None:
                 for one in views:
                     batches.update(one)

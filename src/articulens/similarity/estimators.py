@@ -89,7 +89,7 @@ def _with_draws(
     names = [str(i) for i in range(len(groups))]
     weights = half_samples(names, draws, seed)
     both = [{views[0]: a[g], views[1]: b[g]} for g in groups]
-    sums.update(["x and y"] * len(groups), both, both, weights)
+    sums.update(["x and y"] * len(groups), both, weights)
     for view in views:
         if sums.left[view].is_constant(len(a)):
             raise ArticulensError(f"linear_cka: {view[0]} is the same in all {len(a)} frames, and has no geometry.")

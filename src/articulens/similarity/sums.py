@@ -30,6 +30,7 @@ from articulens.similarity.frames import View
 Pair = tuple[View, View]
 FORMS = ("biased", "debiased", "cross_utterance")
 _PRODUCTS_BYTES = 16e6  # products of this many bytes wait to be added up at once, always in the same memory
+_STATES_BYTES = 256e6  # and states of this many, in float64
 
 
 class PairSums:
@@ -41,14 +42,23 @@ class PairSums:
         Pairs of a left and a right view.
     forms
         Which of :data:`FORMS` to serve.
+    one_side
+        Whether left and right views are always of the same utterance.
     device
         Where the sums live.
     """
 
-    def __init__(self, pairs: Sequence[Pair], *, forms: Sequence[str] = FORMS, device: str | torch.device = "cpu"):
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        forms: Sequence[str] = FORMS,
+        one_side: bool = True,
+        device: str | torch.device = "cpu",
+    ) -> None:
         self.pairs, self.forms, self.device = list(dict.fromkeys(pairs)), tuple(forms), torch.device(device)
-        self.left = {a: _Side(a, self.device) for a, _ in self.pairs}
-        self.right = {b: _Side(b, self.device) for _, b in self.pairs}
+        self.left = {view: _Side(view, self.device) for pair in self.pairs for view in pair[: 1 + one_side]}
+        self.right = self.left if one_side else {b: _Side(b, self.device) for _, b in self.pairs}
         self.by_frame: dict[Pair, _Products] = {}
         self.by_utterance: dict[Pair, _Products] = {}
         self.frames: list[int] = []
@@ -59,8 +69,8 @@ class PairSums:
         self,
         names: Sequence[str],
         left: Sequence[Mapping[View, torch.Tensor]],
-        right: Sequence[Mapping[View, torch.Tensor]],
         weights: torch.Tensor,
+        right: Sequence[Mapping[View, torch.Tensor]] | None = None,
     ) -> None:
         """Add utterances.
 
@@ -68,10 +78,12 @@ class PairSums:
         ----------
         names
             What to call them in errors.
-        left, right
-            For each utterance its views, ``(frames, dims)`` with the same frames on both sides.
+        left
+            For each utterance its views, ``(frames, dims)``.
         weights
             ``(draws, utterances)`` of zeros and ones: which draws each is in; row 0 is ones.
+        right
+            For each utterance the views on the right, with the same frames, where these are of another utterance.
 
         Raises
         ------
@@ -79,12 +91,18 @@ class PairSums:
             For states that are not finite.
         """
         weights = weights.to(self.device, torch.float64)
-        xs = {a: side.take(names, [views[a] for views in left], weights) for a, side in self.left.items()}
-        ys = {b: side.take(names, [views[b] for views in right], weights) for b, side in self.right.items()}
         self._weights.append(weights)
         self.frames += [len(next(iter(views.values()))) for views in left]
-        for pair in self.pairs:
-            self._add(pair, xs[pair[0]], ys[pair[1]], weights)
+        largest = max(sum(views[view].numel() for view in self.left) for views in left)
+        step = max(1, int(_STATES_BYTES / (8 * largest)))
+        for at in range(0, len(left), step):
+            part, c = slice(at, at + step), weights[:, at : at + step]
+            xs = {a: side.take(names[part], [one[a] for one in left[part]], c) for a, side in self.left.items()}
+            ys = xs
+            if right is not None:
+                ys = {b: side.take(names[part], [one[b] for one in right[part]], c) for b, side in self.right.items()}
+            for pair in self.pairs:
+                self._add(pair, xs[pair[0]], ys[pair[1]], c)
 
     def _add(self, pair: Pair, xs: Sequence[_Taken], ys: Sequence[_Taken], weights: torch.Tensor) -> None:
         p, q = xs[0].x.shape[1], ys[0].x.shape[1]
