@@ -26,22 +26,22 @@ BUNDLED_LMS: tuple[BundledLM, ...] = (
     BundledLM(
         "tiny-lm-interleaved",
         "interleaved, begun as a text model",
-        "",
+        "38f8719a98d09e566eef76506786af27290cfe53563b7077efd6d86233adeaf5",
     ),
     BundledLM(
         "tiny-lm-scratch",
         "interleaved, from random weights",
-        "",
+        "10ec838f79786c29597164c30d16dc18a99df500fc7d0658e89b7cc698e3aba9",
     ),
     BundledLM(
         "tiny-lm-speech",
         "speech only",
-        "",
+        "fce77ef67009fad8370fefd046de4045c824a04b9019838d28fe9b7dfae22365",
     ),
     BundledLM(
         "tiny-lm-text",
         "text only, never interleaved",
-        "",
+        "0ef437086441d8cec5f3b2b190f5795f24165c73ee76f667fe738ed0fbf8df0f",
     ),
 )
 

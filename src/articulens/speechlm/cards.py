@@ -123,6 +123,12 @@ def _read(facts: dict[str, Any]) -> str:
         f"| layer | {' | '.join(targets)} |",
         "|" + "---|" * (1 + len(targets)),
         *(f"| {layer} | {' | '.join(hit.get((layer, target), '') for target in targets)} |" for layer in layers),
+        "\nLead of the spoken over the random word, intervals for all layers together: "
+        + "; ".join(
+            f"layer {row['layer']} {row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            for row in facts["held_out"]["lead"]
+        )
+        + ".",
         "\nLoss of the second half of each, as text, in nats a token: "
         + "; ".join(
             f"after {row['context']} {row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"

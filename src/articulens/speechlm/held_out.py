@@ -16,8 +16,8 @@ from articulens.speechlm.readings import read_words
 from articulens.speechlm.sequences import Spoken
 from articulens.speechlm.texts import count_training_words
 
-#: Recordings that are read.
-READ = 100
+#: Recordings that are read, and the k of the lead.
+READ, K = 200, 10
 
 
 def read_held_out(lm: SpeechLM, spoken: Sequence[Spoken], *, seed: int = 0) -> dict[str, list[dict[str, Any]]]:
@@ -33,15 +33,23 @@ def read_held_out(lm: SpeechLM, spoken: Sequence[Spoken], *, seed: int = 0) -> d
     Returns
     -------
     dict
-        ``lens``: rows of `articulens.speechlm.hits` by layer and target, of words that are one token; ``text``: rows of
-        `articulens.speechlm.mean_over_utterances` by context.
+        Of words that are one token ``lens``, rows of `articulens.speechlm.hits` by layer and target, and ``lead``, by
+        how much hit@10 of the spoken word is above that of the random one, with intervals that hold for all layers
+        together (Bonferroni); ``text``, the loss by context.
     """
     chosen = np.random.default_rng(seed).permutation(len(spoken))[:READ]
     some = [spoken[k] for k in sorted(chosen)]
     words = read_words(Lens(lm), some, counts=count_training_words(), seed=seed).words
-    found = hits(words[words["pieces"] == 1], by=["layer", "target"], seed=seed)
+    words = words[words["pieces"] == 1]
+    found = hits(words, by=["layer", "target"], seed=seed)
+    ranks = words[words["at"] == "any"].pivot(index=["utterance", "index", "layer"], columns="target", values="rank")
+    lead = (ranks["spoken"] <= K).astype(float) - (ranks["random"] <= K)
+    together = 1 - 0.05 / len(lm.layers)
+    leads = mean_over_utterances(
+        lead.rename("lead").reset_index(), ["lead"], by=["layer"], level=together, draws=4000, seed=seed
+    )
     losses = mean_over_utterances(text_loss_after_speech(lm, some, seed=seed), ["loss"], by=["context"], seed=seed)
-    return {"lens": _plain(found), "text": _plain(losses)}
+    return {"lens": _plain(found), "lead": _plain(leads), "text": _plain(losses)}
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

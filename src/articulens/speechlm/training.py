@@ -23,8 +23,8 @@ from articulens.files import atomic_write, sha256_file, sha256_text
 from articulens.pretraining.checkpoint import Progress, read_checkpoint, restore_optimizer, save_checkpoint
 from articulens.pretraining.trainer import CLIP, schedule
 from articulens.speechlm.held_out import read_held_out
+from articulens.speechlm.loading import open_speech_lm
 from articulens.speechlm.material import SHARES, Material, Reader, make_vocabulary
-from articulens.speechlm.model import SpeechLM
 from articulens.speechlm.recipes import Recipe
 from articulens.speechlm.vocabulary import Vocabulary
 
@@ -103,9 +103,16 @@ def train(
             started, losses = time.perf_counter(), []
             save_checkpoint(path, key, progress, {"network": network.model}, optimizer)  # the head is tied to it
             say(f"{recipe.name}: {progress.curve[-1]} {progress.seconds:.0f} s")
-    facts = _facts(recipe, material, progress, base, network)
-    held_out = read_held_out(SpeechLM(network, vocabulary, name=recipe.name), material.held_out)
-    return _save(out / "model", network, vocabulary, material, facts | {"held_out": held_out})
+    model = _save(out / "model", network, vocabulary, material, _facts(recipe, material, progress, base, network))
+    add_held_out(model, material)
+    return model
+
+
+def add_held_out(folder: Path, material: Material) -> None:
+    """Measure a saved model on held-out speech (see `read_held_out`) and add that to its ``training.json``."""
+    facts = json.loads((folder / FACTS).read_text("utf-8"))
+    found = read_held_out(open_speech_lm(str(folder), device="cpu"), material.held_out)
+    _write_json(folder / FACTS, facts | {"held_out": found})
 
 
 def held_out_losses(network: Any, vocabulary: Vocabulary, checks: Mapping[str, torch.Tensor]) -> dict[str, float]:
