@@ -94,7 +94,7 @@ def follow(
         path = cache / f"milestone-{key}.csv"
         if not path.exists():
             write_scores(pd.DataFrame([_row(chosen, folder, cache)]), path)
-        row = {str(name): value for name, value in read_scores(path).iloc[0].items()}
+        row = {str(name): value for name, value in read_scores(path).astype(object).iloc[0].items()}
         drawn = facts["step"] * (hours or {}).get(facts["name"], float("nan"))
         about: dict[str, Any] = {"training": facts["name"], "step": facts["step"], "hours": round(drawn, 3)}
         rows.append({**about, **row, "sha256": facts["sha256"]["model.safetensors"]})
