@@ -54,6 +54,6 @@ def read_held_out(lm: SpeechLM, spoken: Sequence[Spoken], *, seed: int = 0) -> d
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+        {str(key): round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
         for row in table.drop(columns=["measure"], errors="ignore").to_dict("records")
     ]
