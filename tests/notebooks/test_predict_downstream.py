@@ -11,7 +11,7 @@ from articulens.corpora.convert import convert
 
 STEM = "12_predict_downstream"
 SPEAKERS = ["FIN02", "FIN03", "FIN04", "RUS02", "RUS03", "RUS04"]
-MODELS = ["logmel", "logmel+1", "logmel+2", "mfcc", "mfcc+1", "mfcc+2"]
+MODELS = ["logmel", "logmel+1", "mfcc", "mfcc+1", "mfcc+2", "mfcc+3"]
 QUICK = {"models": MODELS, "focus": "logmel", "beside": ["mfcc"], "utterances": 6, "folds": 2, "device": "cpu"}
 pytestmark = pytest.mark.slow
 
@@ -82,3 +82,13 @@ def test_two_models_and_one_speaker_are_no_evidence(run_page, tmp_path):
         assert words in page.text, page.text
     assert len(page.figures) >= page.promised and not re.search(r"\bnan\b", page.text, flags=re.IGNORECASE)
     assert set(pd.read_parquet(tmp_path / "12_verdicts.parquet")["verdict"]) == {"not shown"}
+
+
+def test_one_sentence_each_has_no_halves_and_nothing_to_calibrate_on(run_page, tmp_path):
+    few = open_corpus("bundled").select(speaker=["FIN02", "RUS02"], condition="L1", task="T3")
+    convert(few, tmp_path / "corpus")
+    place = {"corpus": f"tabular:{tmp_path / 'corpus'}", "cache": str(tmp_path), "results": str(tmp_path)}
+    page = run_page(STEM, **QUICK | {"models": ["logmel"]}, **place, checkpoints="")
+    assert "no speaker has sentences in two halves of one language" in page.text
+    assert "Not shown: transfer; it needs two languages and two sentences in each" in page.text
+    assert len(page.figures) >= page.promised and not re.search(r"\bnan\b", page.text, flags=re.IGNORECASE)
