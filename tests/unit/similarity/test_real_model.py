@@ -23,7 +23,7 @@ LAYERS = ["0", "1", "2", "3", "4", "final"]
 
 def test_what_whisper_and_its_random_twin_share_is_the_frame_number():
     corpus = open_corpus(f"sound:{SPEECH}")
-    corpus = corpus.select(id=list(corpus.to_frame().groupby("speaker").head(1)["id"][:5]))
+    corpus = corpus.select(id=list(corpus.to_frame().groupby("speaker").head(1)["id"][:4]))
     trained, twin, sound = (open_encoder(n, device="cpu") for n in (str(WHISPER), f"{WHISPER}@random", "logmel"))
     heard = list(Listening(corpus, {e.name: e for e in (trained, twin, sound)}))
     found = compare_layers(heard, forms=["cross_utterance"], draws=0, repairings=1, device="cpu")
@@ -41,6 +41,9 @@ def test_what_whisper_and_its_random_twin_share_is_the_frame_number():
         m: similarity_grid(found.table, [m], ["logmel"], form="cross_utterance") for m in (trained.name, twin.name)
     }
     assert heard_in[trained.name].to_numpy().max() > 0.3 > 5 * heard_in[twin.name].to_numpy().max()
-    without = compare_layers(WithoutPlace(heard, least=4), forms=["cross_utterance"], draws=0, device="cpu")
-    a, b = (trained.name, "3"), (twin.name, "3")
-    assert without.of(a, b)[0] < found.of(a, b)[0]
+    # Without the frame number the twin is what comes in: sound.
+    without = compare_layers(
+        WithoutPlace(heard, least=4), forms=["cross_utterance"], draws=0, repairings=1, device="cpu"
+    )
+    assert without.of((twin.name, "3"), ("logmel", "0"))[0] > 0.4
+    assert without.table["null_mean"].abs().mean() < 0.15 < 0.4 < found.table["null_mean"].mean()
