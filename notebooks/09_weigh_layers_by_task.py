@@ -30,9 +30,23 @@
 
 # %% tags=["parameters"]
 corpus: str = "bundled"  # corpus to open; also librispeech:FOLDER, voxceleb1:FOLDER or fluent:FOLDER
-models: list = ["tiny-english", "tiny-multi", "tiny-multi-other", "tiny-multi-fi", "tiny-multi-ru", "tiny-ssl", "tiny-ecapa", "tiny-ecapa-dino"]  # encoders that were trained
+models: list = [
+    "tiny-english",
+    "tiny-multi",
+    "tiny-multi-other",
+    "tiny-multi-fi",
+    "tiny-multi-ru",
+    "tiny-ssl",
+    "tiny-ecapa",
+    "tiny-ecapa-dino",
+]  # encoders that were trained
 controls: list = ["tiny-ssl@random", "tiny-ecapa@random", "logmel"]  # encoders that were not
-focus: list = ["tiny-ssl", "tiny-multi", "tiny-ecapa", "tiny-ecapa-dino"]  # encoders whose layers are weighed, of models
+focus: list = [
+    "tiny-ssl",
+    "tiny-multi",
+    "tiny-ecapa",
+    "tiny-ecapa-dino",
+]  # encoders whose layers are weighed, of models
 speech: list = ["tiny-ssl", "tiny-multi"]  # which of focus are speech models
 tasks: list = ["PR", "SID", "IC", "LID", "AID"]  # tasks to score
 weighed: list = ["PR", "SID", "IC"]  # tasks whose layers are weighed
@@ -87,10 +101,14 @@ from articulens.tasks.questions import Classes, Phones
 
 # %%
 planted = Planted(seed=seeds[0])
-made_up = weigh(planted, planted.table, Task("planted", "a planted task", ("class",), ("speaker",)), norm="none", folds=4)
+made_up = weigh(
+    planted, planted.table, Task("planted", "a planted task", ("class",), ("speaker",)), norm="none", folds=4
+)
 of_planted = made_up.weights.groupby("layer", sort=False)[["weight", "length", "contribution"]].mean()
 of_planted = of_planted.join(drops(made_up.scores).set_index("layer")[["drop", "drop_low", "drop_high", "alone"]])
-of_planted.insert(0, "knows", of_planted.index.map({planted.solver: "the class", planted.helper: "the disturbance"}).fillna("noise"))
+of_planted.insert(
+    0, "knows", of_planted.index.map({planted.solver: "the class", planted.helper: "the disturbance"}).fillna("noise")
+)
 points = {column: of_planted[column].idxmax() for column in ("weight", "contribution", "drop")}
 print(
     f"The layer that solves the task is {planted.solver}. The largest weight is that of layer {points['weight']}, the largest "
@@ -127,7 +145,9 @@ for name in tasks:
         print(f"Not shown: {error}")
         continue
     kinds = {a for answer in asked[name]["answer"] for a in answer} if name == "PR" else set(asked[name]["answer"])
-    rows.append((name, task.describes, len(asked[name]), asked[name]["speaker"].nunique(), len(kinds), ", ".join(task.apart)))
+    rows.append(
+        (name, task.describes, len(asked[name]), asked[name]["speaker"].nunique(), len(kinds), ", ".join(task.apart))
+    )
 print(f"{recordings.name}: {len(recordings)} utterances of {len(recordings.speakers)} speakers")
 pd.DataFrame(rows, columns=["task", "what", "utterances", "speakers", "answers", "never shared"])
 
@@ -143,7 +163,13 @@ pd.DataFrame(rows, columns=["task", "what", "utterances", "speakers", "answers",
 # (`layer`), which makes all layers equally long; the others in the second.
 
 # %%
-FOLDS = {"PR": (3, 1), "SID": (8, None), "IC": (6, None), "LID": (4, None), "AID": (4, None)}  # folds, and how many are tested
+FOLDS = {
+    "PR": (3, 1),
+    "SID": (8, None),
+    "IC": (6, None),
+    "LID": (4, None),
+    "AID": (4, None),
+}  # folds, and how many are tested
 how = {name: replace(Phones.how if name == "PR" else Classes.how, rounds=passes) for name in asked}
 heard, names, found = {}, {}, []
 unable = {}
@@ -155,7 +181,9 @@ for name in dict.fromkeys([*models, *controls]):
         continue
     record(encoders={name: encoder})
     names[name] = encoder.name  # a folder is called by its last part
-    features = Features(recordings, encoder, framewise=asked.get("PR", pd.DataFrame()).index, stride=stride, budget_gb=budget_gb)
+    features = Features(
+        recordings, encoder, framewise=asked.get("PR", pd.DataFrame()).index, stride=stride, budget_gb=budget_gb
+    )
     heard[encoder.name] = features.mixable
     for task, questions in asked.items():
         folds, tested = FOLDS[task]
@@ -164,10 +192,14 @@ for name in dict.fromkeys([*models, *controls]):
             close = task in weighed and name in focus
             repeated = seeds if close or task in ("SID", "IC") else seeds[:1]  # these cost little
             for norm in NORMS if close else NORMS[1:]:
-                found.append(weigh(features, questions, open_task(task), norm=norm, seeds=repeated, variants=[SUM], **fixed))
+                found.append(
+                    weigh(features, questions, open_task(task), norm=norm, seeds=repeated, variants=[SUM], **fixed)
+                )
             if close:
                 rest = [variant for variant in VARIANTS if variant != SUM]
-                found.append(weigh(features, questions, open_task(task), norm="layer", seeds=seeds[:1], variants=rest, **fixed))
+                found.append(
+                    weigh(features, questions, open_task(task), norm="layer", seeds=seeds[:1], variants=rest, **fixed)
+                )
         except ArticulensError as error:
             unable.setdefault(str(error), []).append(encoder.name)
 for error, who in unable.items():
@@ -176,12 +208,24 @@ focus = [names[name] for name in focus if name in names]
 speech = [names[name] for name in speech if name in names]
 trained = [names[name] for name in models if name in names]
 scores = pd.concat([part.scores for part in found], ignore_index=True) if found else pd.DataFrame()
-weights = pd.concat([part.weights for part in found], ignore_index=True) if found else pd.DataFrame(columns=["task", "model", "norm", "layer", "weight", "contribution"])
+weights = (
+    pd.concat([part.weights for part in found], ignore_index=True)
+    if found
+    else pd.DataFrame(columns=["task", "model", "norm", "layer", "weight", "contribution"])
+)
 print(f"{len(heard)} encoders, {len(asked)} tasks, {len(scores)} scored answers")
 
 # %%
-summary = summarise_tasks(scores) if len(scores) else pd.DataFrame(columns=["task", "measure", "model", "norm", "variant", "layer"])
-worth = drops(scores[(scores["norm"] == "layer") & scores["model"].isin(focus) & scores["task"].isin(weighed)]) if len(scores) else summary
+summary = (
+    summarise_tasks(scores)
+    if len(scores)
+    else pd.DataFrame(columns=["task", "measure", "model", "norm", "variant", "layer"])
+)
+worth = (
+    drops(scores[(scores["norm"] == "layer") & scores["model"].isin(focus) & scores["task"].isin(weighed)])
+    if len(scores)
+    else summary
+)
 if len(scores):
     write_scores(by_speaker(scores).round(4), Path(results) / "09_weigh_layers_by_task.parquet")
     write_scores(weights.round(4), Path(results) / "09_weights.parquet")
@@ -229,7 +273,9 @@ for (task, model), own in means[means["norm"] == "none"].groupby(["task", "model
         top = {column: own.loc[own[column].idxmax(), "layer"] for column in ("weight", "contribution")}
         normed = means[(means["task"] == task) & (means["model"] == model) & (means["norm"] == "layer")]
         said = f"largest weight {top['weight']}, largest contribution {top['contribution']}"
-        print(f"{task}, {model}: {said}; after layer norm, where the two are one, {normed.loc[normed['weight'].idxmax(), 'layer']}.")
+        print(
+            f"{task}, {model}: {said}; after layer norm, where the two are one, {normed.loc[normed['weight'].idxmax(), 'layer']}."
+        )
 
 # %% [markdown]
 # ## What a layer is worth
@@ -250,12 +296,18 @@ for (task, model), own in alone.groupby(["task", "model"], sort=False) if len(al
     losses = own[own["layer"].isin(heard[model])].groupby("layer", sort=False)["valid_loss"].mean()
     picked[task, model] = losses.idxmin()
     first = scores[scores["seed"] == seeds[0]]
-    gain, low, high = difference(first, (task, model, "layer", SUM, ""), (task, model, "layer", ALONE, picked[task, model]))
+    gain, low, high = difference(
+        first, (task, model, "layer", SUM, ""), (task, model, "layer", ALONE, picked[task, model])
+    )
     sure = f"95 % interval {low:+.3f} to {high:+.3f}" if low == low else "too few speakers for an interval"
-    print(f"{task}, {model}: layer {picked[task, model]} alone makes {gain:+.3f} errors a {'phone' if task == 'PR' else 'question'} against the sum ({sure}).")
+    print(
+        f"{task}, {model}: layer {picked[task, model]} alone makes {gain:+.3f} errors a {'phone' if task == 'PR' else 'question'} against the sum ({sure})."
+    )
 for row in worth.dropna(subset=["drop"]).itertuples() if len(worth) else []:
     if row.drop_low > 0:
-        print(f"{row.task}, {row.model}: layer {row.layer} is missed, {row.drop:+.3f} errors ({row.drop_low:+.3f} to {row.drop_high:+.3f}).")
+        print(
+            f"{row.task}, {row.model}: layer {row.layer} is missed, {row.drop:+.3f} errors ({row.drop_low:+.3f} to {row.drop_high:+.3f})."
+        )
 
 # %% [markdown]
 # Among so many layers and tasks a few intervals exclude 0 by chance.
@@ -270,7 +322,9 @@ record(files=["../data/published.csv"])
 published = pd.read_csv("../data/published.csv")
 if not (published["experiment"] == "SUPERB").any():
     print("Not shown: scores of SUPERB; none could be checked, so data/published.csv holds none.")
-published[published["experiment"].isin(["SUPERB", "Ashihara2024"])][["model", "task", "quantity", "value", "source", "how_known"]]
+published[published["experiment"].isin(["SUPERB", "Ashihara2024"])][
+    ["model", "task", "quantity", "value", "source", "how_known"]
+]
 
 # %% [markdown]
 # ## The claims
@@ -286,7 +340,11 @@ rule = (
 )
 
 
-kept = scores[(scores["variant"] == SUM) & (scores["norm"] == "layer") & (scores["seed"] == seeds[0])] if len(scores) else scores
+kept = (
+    scores[(scores["variant"] == SUM) & (scores["norm"] == "layer") & (scores["seed"] == seeds[0])]
+    if len(scores)
+    else scores
+)
 of_sums = dict(list(kept.groupby("task"))) if len(kept) else {}
 
 
@@ -310,7 +368,11 @@ if {"PR", "SID", "IC"} <= set(shown["task"]):
                     (worse if who[2] < 0 else equal if not who[1] > 0 else []).append((who[0], told))
     most = min(worse or equal, default=None)
     verdict = "holds for these models" if worse else "in part, for these models" if equal else "not shown"
-    because = f"{len(worse)} such pairs are worse and {len(equal)} not better at speakers; {most[1]}." if most else "no model is better at both PR and IC with certainty."
+    because = (
+        f"{len(worse)} such pairs are worse and {len(equal)} not better at speakers; {most[1]}."
+        if most
+        else "no model is better at both PR and IC with certainty."
+    )
     verdicts.judge("S1, tasks", claim, rule, verdict, because)
 else:
     verdicts.judge("S1, tasks", claim, rule, "not shown", "phones, speakers and intents are needed.")
@@ -323,14 +385,22 @@ rule = (
 )
 early, judged = [], []
 for model in [name for name in focus if name not in speech]:
-    own = worth[(worth["task"] == "PR") & (worth["model"] == model) & (worth["layer"] != "embedding")] if len(worth) else worth
+    own = (
+        worth[(worth["task"] == "PR") & (worth["model"] == model) & (worth["layer"] != "embedding")]
+        if len(worth)
+        else worth
+    )
     if len(own) > 2:
         top, last = own.loc[own["alone"].idxmin(), "layer"], own["layer"].iloc[-1]
         gain = difference(scores, ("PR", model, "layer", ALONE, top), ("PR", model, "layer", ALONE, last))
         judged.append((top in list(own["layer"])[:2]) + (top in list(own["layer"])[:2] and gain[1] > 0))
-        early.append(f"{model}: lowest at layer {top} ({own['alone'].min():.3f}); against layer {last}, {words('fewer errors', gain)}")
+        early.append(
+            f"{model}: lowest at layer {top} ({own['alone'].min():.3f}); against layer {last}, {words('fewer errors', gain)}"
+        )
 verdict = "not shown" if not judged else "holds" if min(judged) == 2 else "in part" if max(judged) else "does not hold"
-verdicts.judge("S2, tasks", claim, rule, verdict, "; ".join(early) + "." if early else "no speaker model was weighed for phones.")
+verdicts.judge(
+    "S2, tasks", claim, rule, verdict, "; ".join(early) + "." if early else "no speaker model was weighed for phones."
+)
 
 # %%
 claim = "Speech models have distinctive deep layers (by tasks)"
@@ -356,9 +426,17 @@ if deeper:
     some = by_similarity.startswith("holds") or any(deeper)
     unknown = by_similarity == "not shown" and not any(deeper)
     verdict = "not shown" if unknown else "holds" if all(both) else "in part" if some else "does not hold"
-    verdicts.judge("S3, tasks", claim, rule, verdict, f"by similarity (chapter 08): {by_similarity}; " + "; ".join(told) + ".")
+    verdicts.judge(
+        "S3, tasks", claim, rule, verdict, f"by similarity (chapter 08): {by_similarity}; " + "; ".join(told) + "."
+    )
 else:
-    verdicts.judge("S3, tasks", claim, rule, "not shown", f"by similarity (chapter 08): {by_similarity}; no speech and speaker models were weighed for phones.")
+    verdicts.judge(
+        "S3, tasks",
+        claim,
+        rule,
+        "not shown",
+        f"by similarity (chapter 08): {by_similarity}; no speech and speaker models were weighed for phones.",
+    )
 
 # %%
 verdicts.save(Path(results) / "09_verdicts.parquet")

@@ -26,22 +26,22 @@ BUNDLED_LMS: tuple[BundledLM, ...] = (
     BundledLM(
         "tiny-lm-interleaved",
         "interleaved, begun as a text model",
-        "38f8719a98d09e566eef76506786af27290cfe53563b7077efd6d86233adeaf5",
+        "c8b7e23fa1c98df21547721a0975736858404a50115f7472d7a16e1cb64a626d",
     ),
     BundledLM(
         "tiny-lm-scratch",
         "interleaved, from random weights",
-        "10ec838f79786c29597164c30d16dc18a99df500fc7d0658e89b7cc698e3aba9",
+        "1556914f93713e4f47ca0f14d083268cd401162384dccf0f82e5a13aa05fc94e",
     ),
     BundledLM(
         "tiny-lm-speech",
         "speech only",
-        "fce77ef67009fad8370fefd046de4045c824a04b9019838d28fe9b7dfae22365",
+        "093d6652d9be14994c5301950041ef8fadd7924be0e7890a613de479adb169eb",
     ),
     BundledLM(
         "tiny-lm-text",
         "text only, never interleaved",
-        "0ef437086441d8cec5f3b2b190f5795f24165c73ee76f667fe738ed0fbf8df0f",
+        "b82b7f9ac03e385449d7ab07d75c929f4549bf7dd8b2bb8b4fc97a7f789d1796",
     ),
 )
 
