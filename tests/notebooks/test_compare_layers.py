@@ -32,7 +32,10 @@ def test_what_is_said_is_in_the_tables(run_page, tmp_path):
     assert set(forms["form"]) == {"minibatch", "biased", "debiased", "cross_utterance"}
     assert {"mfcc", "mfcc+1", "logmel"} == set(forms["model_b"])
     verdicts = pd.read_parquet(tmp_path / "08_verdicts.parquet")
-    assert list(verdicts["number"]) == ["S1", "S2", "S3"] and "by 0.5" in verdicts["rule"][0]
+    assert (
+        list(verdicts["number"]) == ["S1", "S2", "S3"]
+        and "by 50 % of what the best speaker model has" in verdicts["rule"][0]
+    )
     for row in verdicts.itertuples():
         assert f"Verdict: {row.verdict}. {row.because}" in page.text
     # Noise that shares nothing has nothing by the last form, and much by the published one.
@@ -45,7 +48,10 @@ def test_what_is_said_is_in_the_tables(run_page, tmp_path):
     ("selection", "said"),
     [
         ({"speaker": "FIN02", "condition": "L1", "task": "T1"}, "2 utterances are too few, so debiased CKA is shown"),
-        ({"speaker": "FIN02"}, "Verdict: not shown. labels of phones are needed, and two speakers"),
+        (
+            {"speaker": "FIN02"},
+            "Verdict: not shown. phone labels, a speaker model and two speakers with two utterances",
+        ),
     ],
     ids=["two utterances", "one speaker"],
 )
