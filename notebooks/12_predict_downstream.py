@@ -155,17 +155,14 @@ speaker_dots(known, category="model", group="score", label="r, speaker unseen", 
 # error rate is taken, so that more is better everywhere.
 
 # %%
-places = [Path(downstream)] if downstream else sorted(Path(results).glob("09_*.parquet"))
-wanted = {"task", "measure", "model", "norm", "variant", "score"}
-tables = {place: read_scores(place) for place in places if place.exists()}
-heads = next(((place, table) for place, table in tables.items() if wanted <= set(table)), None)
+place = Path(downstream or Path(results) / "09_weigh_layers_by_task.parquet")
+record(files=[place])
 scored = known.groupby(["model", "score"])["r"].mean().unstack("score").reset_index() if len(known) else known
-if heads is None:
+if not place.exists():
     table, tasks = scored.assign(family=""), []
     print("Not shown: downstream results; chapter 9 has not left a table of its heads here, run it first.")
 else:
-    record(files=[heads[0]])
-    table = scored.merge(achieved(heads[1]), on="model")
+    table = scored.merge(achieved(read_scores(place)), on="model")
     tasks = [name for name in TASKS if name in table]
 
 
@@ -232,7 +229,7 @@ for outcome in outcomes if len(scores) == 2 else []:
 rows, contests = pd.DataFrame(rows), pd.DataFrame(contests)
 for name, part in (("12_correlations", rows), ("12_contests", contests)):
     write_scores(part.round(4), Path(results) / f"{name}.parquet")
-if len(table) and heads is not None:
+if len(table) and len(tasks):
     print(what_models_allow(len(table)))
     print(f"And they are of {table['family'].nunique()} families: {', '.join(pd.unique(table['family']))}.")
 rows.round(3)

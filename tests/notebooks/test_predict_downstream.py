@@ -38,7 +38,7 @@ def test_verdicts_follow_from_the_tables(run_page, tmp_path):
     # One outcome that is the articulatory score itself, one that nothing foretells.
     noise = dict(zip(MODELS, [0.5, 0.1, 0.4, 0.45, 0.15, 0.3], strict=True))
     heads = heads_of({"PR": dict(known["articulatory"]), "SID": noise})
-    heads.to_parquet(tmp_path / "09_planted.parquet")
+    heads.to_parquet(tmp_path / "09_weigh_layers_by_task.parquet")
     states = pd.DataFrame(
         [
             {"training": t, "step": n, "articulatory": 0.1 * n + i, "phonetic": 0.1 * n * (-1) ** n, "PR": 0.1 * n - i}
@@ -71,7 +71,7 @@ def test_verdicts_follow_from_the_tables(run_page, tmp_path):
 
 def test_two_models_and_one_speaker_are_no_evidence(run_page, tmp_path):
     convert(open_corpus("bundled").select(speaker="FIN02"), tmp_path / "corpus")
-    heads_of({"PR": {"logmel": 0.5, "mfcc": 0.6}}).to_parquet(tmp_path / "09_planted.parquet")
+    heads_of({"PR": {"logmel": 0.5, "mfcc": 0.6}}).to_parquet(tmp_path / "09_weigh_layers_by_task.parquet")
     place = {"corpus": f"tabular:{tmp_path / 'corpus'}", "cache": str(tmp_path), "results": str(tmp_path)}
     page = run_page(STEM, **QUICK | {"models": ["logmel", "mfcc"]}, **place, checkpoints="")
     for words in (

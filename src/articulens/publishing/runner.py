@@ -114,6 +114,7 @@ def run_notebooks(
             reasons = manifest.why_stale(plan.output, plan.causes, plan.path.parent) or ("asked for",) * force
             if reasons:
                 stale.append((plan, reasons))
+                stale.sort(key=lambda item: plans.index(item[0]))  # one that had to wait is not the last to run
                 continue
             _refresh(plan)
             say(f"{plan.path.stem}: fresh")
