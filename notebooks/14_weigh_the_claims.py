@@ -291,7 +291,7 @@ later = read_verdicts(left)
 print(f"{len(later)} claims" if len(later) else "Not shown: claims of later chapters; none has run.")
 pd.set_option("display.max_colwidth", None)
 later = later.set_index("number")
-glue("later", later[["claim", "verdict", "because"]], display=False)
+glue("later", later[["claim", "verdict"]], display=False)  # the front page is short
 later[["claim", "rule", "verdict", "because"]]
 
 # %% [markdown]

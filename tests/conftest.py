@@ -61,3 +61,11 @@ def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_copy(tmp_path: Path) -> Path:
     """Return the folder of a small toy corpus that the test may spoil."""
     return write_toy_corpus(tmp_path / "toy", speakers=3, sentences=4)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems() -> None:
+    """Hypothesis looks at every module that the collected tests imported."""
+    from articulens.encoders.ecapa import forget_redirects
+
+    forget_redirects()
