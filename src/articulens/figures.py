@@ -114,7 +114,7 @@ def layer_panels(
     """
     layers = _order(pd.concat([table["layer"] for table, _ in panels.values()]))
     with mpl.rc_context(STYLE):
-        figure = PageFigure(figsize=(WIDTH, 0.8 + 1.5 * len(panels)), layout="constrained")
+        figure = PageFigure(figsize=(WIDTH, 1.1 + 1.5 * len(panels)), layout="constrained")
         rows = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
         words = [title]
         for axes, (label, (table, value)) in zip(rows, panels.items(), strict=True):
@@ -123,7 +123,8 @@ def layer_panels(
             axes.set(ylabel=label)
             words.append(alt_text.of_lines(_at_layer(summary), name=compare, at="layer", what=f"By layer, {label}"))
         rows[0].set(title=title)
-        rows[0].legend(frameon=False, fontsize=8)
+        names = rows[0].get_legend_handles_labels()
+        figure.legend(*names, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
         rows[-1].set(xlabel="layer")
     figure.alt = alt_text.joined("", words)
     return figure
@@ -271,7 +272,8 @@ def grid_heatmap(table: pd.DataFrame, *, rows: str, columns: str, value: str = "
     grid = grid.loc[_order(table[rows]), _order(table[columns])]
     with mpl.rc_context(STYLE):
         figure, axes = canvas(1.3 + 0.35 * len(grid))
-        sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws={"label": "mean r"})
+        bar = {"label": f"mean {value}"}
+        sns.heatmap(grid, ax=axes, cmap="viridis", annot=True, fmt=".2f", linewidths=0.5, cbar_kws=bar)
         axes.set(xlabel=columns, ylabel=rows, title=title)
         axes.tick_params(axis="y", rotation=0)
     figure.alt = alt_text.of_grid(grid, f"mean {value} by {rows} and {columns}", title=title)

@@ -47,7 +47,7 @@ def predictors_and_outcomes(
         for axes, predictor in zip(panels[-1], predictors, strict=True):
             axes.set_xlabel(f"{predictor} score")
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         figure.suptitle(title, fontsize=10)
     figure.alt = alt_text.joined(title, words)
     return figure
@@ -152,7 +152,7 @@ def training_curves(table: pd.DataFrame, *, values: Sequence[str], title: str = 
             axes.grid(alpha=0.3)
         panels[0].set_ylabel("score")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
         figure.suptitle(title, fontsize=10)
     figure.alt = alt_text.joined(title, words)
     return figure
