@@ -37,6 +37,7 @@ REASONS = {
     ".venv/bin/python -m pip install jupyterlab": "fetches a package; the environment is that of `make setup`",
     ".venv/bin/jupyter lab notebooks/exercises": "opens a browser; the folder exists, see below",
     "cp -r cache/pretraining/tiny-start/model data/models/tiny-start": "after hours of training",
+    "cp -r cache/speechlm/tiny-lm-text/model data/models/tiny-lm-text": "after minutes of training",
 }
 
 

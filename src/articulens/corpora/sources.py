@@ -112,5 +112,16 @@ SOURCES: dict[str, Source] = {
     ),
     "xrmb": Source("Wisconsin X-ray microbeam: not to be passed on.", "ask its keepers; no page of today is known"),
     "ema-mae": Source("EMA-MAE: on request.", "ask the Speech and Swallowing Laboratory, Marquette University"),
+    "librispeech": Source(
+        "LibriSpeech: Creative Commons Attribution 4.0.", "https://www.openslr.org/12 (choose the parts you need there)"
+    ),
+    "voxceleb1": Source(
+        "VoxCeleb1: read the terms at its page; the recordings are other people's.",
+        "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html",
+    ),
+    "fluent": Source(
+        "Fluent Speech Commands: for academic research, see its licence.",
+        "ask Fluent.ai; the address of the download has moved more than once",
+    ),
     "artpros": Source("artpros: no licence stated; ask its author.", "https://github.com/fjohan/artpros"),
 }

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from articulens import alt_text
-from articulens.drawing import canvas, nothing
+from articulens.drawing import WIDTH, canvas, nothing
 from articulens.figures import (
     grid_heatmap,
     layer_panels,
@@ -90,4 +90,4 @@ def test_a_figure_hands_its_words_to_the_page():
     figure.alt = "words"
     data, told = figure._repr_png_()
     assert told == {"alt": "words"} and data.startswith(b"\x89PNG")
-    assert pytest.approx(6.4) == figure.get_size_inches()[0]
+    assert pytest.approx(WIDTH) == figure.get_size_inches()[0]
