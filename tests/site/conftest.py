@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -24,8 +25,10 @@ def site() -> Path:
 
     executed = ROOT / "book" / "executed"
     missing = [page for page in executed_pages(ROOT) if not (executed / f"{page}.ipynb").is_file()]
-    run_notebooks([ROOT / "notebooks" / f"{page}.py" for page in missing], params_file="smoke", say=print)
-    build(ROOT)
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / "lock"):  # another worker may be at it
+        run_notebooks([ROOT / "notebooks" / f"{page}.py" for page in missing], params_file="smoke", say=print)
+        build(ROOT)
     return ROOT / "_build" / "html"
 
 
