@@ -29,7 +29,7 @@ book: setup  ## run the stale notebooks with notebooks/params/$(PARAMS).yaml, bu
 	$(call timed,make book,$(BIN)/articulens book --params $(PARAMS))
 
 test: setup  ## run the whole test suite
-	$(call timed,make test,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup)
+	$(call timed,make test,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile)
 
 lint: setup  ## check style and types
 	$(call timed,make lint,$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy)
