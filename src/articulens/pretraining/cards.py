@@ -10,7 +10,7 @@ import pandas as pd
 
 from articulens.encoders.ecapa import MODEL_TYPE
 from articulens.files import atomic_write, replace_between
-from articulens.pretraining.saving import HEADS, WEIGHTS, read_facts
+from articulens.pretraining.saving import read_facts
 
 _LANGUAGES = {
     "en": "English", "fi": "Finnish", "ru": "Russian", "de": "German", "es": "Spanish", "fr": "French",
@@ -264,5 +264,5 @@ def _licences(facts: dict[str, Any]) -> str:
 
 
 def _hashes(facts: dict[str, Any]) -> str:
-    lines = ["## Files\n", *(f"* `{name}` SHA-256 `{facts['sha256'][name]}`" for name in (WEIGHTS, HEADS))]
+    lines = ["## Files\n", *(f"* `{name}` SHA-256 `{sha256}`" for name, sha256 in facts["sha256"].items())]
     return "\n".join([*lines, "\nWeights and heads are stored in half precision and read as float32."])

@@ -28,23 +28,25 @@ def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, An
     heads, about
         What predicts from the states, and what each predicts.
     facts
-        What is known about the training; the hashes of both weight files are added.
+        What is known about the training; the hashes of the weight files are added.
     """
     config = json.loads(network.config.to_json_string())
     # Read as float32 again, whatever a library's default is: half precision is only how weights are stored.
     config |= {"architectures": [type(network).__name__], "dtype": "float32"}
     _write_json(folder / "config.json", config)
-    if config["model_type"] != MODEL_TYPE:
+    weights = {WEIGHTS: (network, {"format": "pt"})}
+    if config["model_type"] != MODEL_TYPE:  # a speaker model is complete without what knows its training voices
+        weights[HEADS] = (heads, about)
         _write_json(
             folder / "preprocessor_config.json",
             {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True, "sampling_rate": 16000,
              "feature_size": 1, "padding_value": 0.0, "padding_side": "right", "return_attention_mask": True},
         )  # fmt: skip
-    for name, module, metadata in ((HEADS, heads, about), (WEIGHTS, network, {"format": "pt"})):
+    for name, (module, metadata) in weights.items():
         tensors = {key: _stored(t) for key, t in module.state_dict().items()}
         with atomic_write(folder / name) as stream:
             stream.write(save(tensors, metadata={key: str(value) for key, value in metadata.items()}))
-    hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, HEADS)}
+    hashes = {name: sha256_file(folder / name) for name in weights}
     _write_json(folder / FACTS, facts | {"sha256": hashes})
     return folder
 
