@@ -24,7 +24,7 @@ from articulens.synthesis.sensors import SensorModel
 from articulens.synthesis.shapes import BODY, LIPS, Shapes
 from articulens.synthesis.vtl import Floats
 
-WORDS = ("tyyli", "kyy", "söi")
+WORDS = ("tyyli", "söi")
 BASE = "none"
 COLUMNS = {"lips": LIPS, "tongue": BODY}
 #: Whose lips and whose tongue a rounded front vowel gets in its twins.
