@@ -195,8 +195,7 @@ def update_manifest(root: Path, pages: Iterable[str]) -> None:
             "bytes": executed.stat().st_size,
         }
         known = before.get(page, {})
-        repeated = known.get("causes") == entry.get("causes") and known.get("started") != entry.get("started")
-        after[page] = known if repeated else entry
+        after[page] = known if known.get("causes") == entry.get("causes") else entry
     new = json.dumps(after, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if new != text:
         with atomic_write(path, "w") as stream:
