@@ -212,7 +212,7 @@ def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
         if path.suffix == ".csv":
             stream.write(scores.to_csv(index=False).encode())
         else:
-            scores.to_parquet(stream, index=False)
+            scores.to_parquet(stream, index=False, compression="zstd", compression_level=19)
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
