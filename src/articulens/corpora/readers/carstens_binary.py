@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,8 @@ from articulens.errors import ArticulensError
 AG501_RATES_HZ = (250.0, 1250.0)
 MAX_SOCKETS = 24
 _MAGIC = re.compile(rb"AG50xDATA_V00[123]\r?\n([0-9]{8})\r?\n")
-_BLOCK = 1 << 20  # bytes read at once: a block and what is made of it stay in the processor's cache
+_BLOCK = 2 << 20  # bytes read at once: a block and what is made of it stay in the processor's cache
+_LONG = 8 << 20  # bytes; half of a longer file is worth a thread
 
 
 def read(
@@ -95,9 +97,8 @@ def read(
                     f"{path}: its first frame is all zeros, so the header is longer than it says; copy or export "
                     "the file again."
                 )
-            stream.seek(start)
-            rms_field = 6 if start == 0 and _normalised(head, width) else FIELDS.index("RMS")
-            positions = _positions(stream, frames, width, sensors, signed_axes(axes), rms_field, max_abs_mm, max_rms)
+        rms_field = 6 if start == 0 and _normalised(head, width) else FIELDS.index("RMS")
+        positions = _positions(path, start, frames, width, sensors, signed_axes(axes), rms_field, max_abs_mm, max_rms)
     except OSError as error:
         raise ArticulensError(f"{path}: cannot be read ({error.strerror}); copy the file again.") from error
     names = tuple(f"{sensor}.{axis}" for sensor in sensors for axis in axes)
@@ -129,8 +130,8 @@ def _layout(content: bytes, size: int, path: Path, sockets: int, rate_hz: float 
     start, lines = _header_lines(content, size, path)
     values = {}
     for key in ("NumberOfChannels", "SamplingFrequencyHz"):
-        found = [match[1] for line in lines if (match := re.fullmatch(rf"{key}=([0-9]+)", line))]
-        if len(found) != 1:
+        found = [line.removeprefix(f"{key}=") for line in lines if line.startswith(f"{key}=")]
+        if len(found) != 1 or not found[0].isdecimal():
             raise ArticulensError(
                 f"{path}: its header does not say '{key}=NUMBER' once; the header is damaged: copy or export the "
                 "file again."
@@ -186,7 +187,8 @@ def _normalised(head: NDArray[np.float32], width: int) -> bool:
 
 
 def _positions(
-    stream: BinaryIO,
+    path: Path,
+    start: int,
     frames: int,
     width: int,
     sensors: Mapping[str, int],
@@ -195,7 +197,7 @@ def _positions(
     max_abs_mm: float,
     max_rms: float,
 ) -> NDArray[np.float64]:
-    """Return (frames, sensors * axes) in mm, block by block."""
+    """Return (frames, sensors * axes) in mm, block by block; the halves of a long file are read side by side."""
     letters = {"X": 0, "Y": 1, "Z": 2}
     try:
         fields = [letters[letter] for _, letter in axes.values()]
@@ -203,32 +205,37 @@ def _positions(
         raise ArticulensError(f"axes: there is no axis {error} in a .pos file, only X, Y and Z.") from error
     taken = np.array([7 * (socket - 1) + field for socket in sensors.values() for field in fields])
     residual = np.array([7 * (socket - 1) + rms_field for socket in sensors.values()])
-    positions = np.empty((frames, len(taken)))
     flipped = [i for i, (sign, _) in enumerate(axes.values()) if sign < 0]
     gate = {"max_abs_mm": max_abs_mm, "max_rms": max_rms}
-    first = 0
-    with np.errstate(invalid="ignore"):
-        for part in _blocks(stream, frames, width):
-            values = part.take(taken, axis=1)
-            rms = part[:, residual]
-            here = positions[first : first + len(part)]
-            here[...] = values
-            for axis in flipped:
-                here[:, axis :: len(fields)] *= -1
-            if not all_plausible(values, rms, **gate):
-                sensorwise = values.reshape(len(part), len(sensors), len(fields))
-                here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
-            first += len(part)
+    positions = np.empty((frames, len(taken)))
+
+    def fill(first: int, last: int, block: NDArray[np.float32], picked: NDArray[np.float32]) -> None:
+        with open(path, "rb", buffering=0) as stream, np.errstate(invalid="ignore"):
+            stream.seek(start + block.itemsize * width * first)
+            for begin in range(first, last, len(block)):
+                part = block[: last - begin]
+                _fill(stream, part)
+                # Every index is inside; only without a check of its own does `take` write where it is told.
+                values = part.take(taken, axis=1, out=picked[: len(part)], mode="clip")
+                rms = part[:, residual]
+                here = positions[begin : begin + len(part)]
+                here[...] = values
+                for axis in flipped:
+                    here[:, axis :: len(fields)] *= -1
+                if not all_plausible(values, rms, **gate):
+                    sensorwise = values.reshape(len(part), len(sensors), len(fields))
+                    here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
+
+    # Each half has its buffers from here: memory that a new thread asks for is never warm.
+    halves = [(0, frames)] if 4 * width * frames < _LONG else [(0, frames // 2), (frames // 2, frames)]
+    rows = min(max(1, _BLOCK // (4 * width)), frames)
+    work = [(*half, np.empty((rows, width), "<f4"), np.empty((rows, len(taken)), "<f4")) for half in halves]
+    with ThreadPoolExecutor(1) as pool:
+        others = [pool.submit(fill, *half) for half in work[1:]]
+        fill(*work[0])
+        for other in others:
+            other.result()
     return positions
-
-
-def _blocks(stream: BinaryIO, frames: int, width: int) -> Iterator[NDArray[np.float32]]:
-    """Yield (frames, width) piece by piece, each in the place of the one before."""
-    block = np.empty((min(max(1, _BLOCK // (4 * width)), frames), width), dtype="<f4")
-    for first in range(0, frames, len(block)):
-        part = block[: frames - first]
-        _fill(stream, part)
-        yield part
 
 
 def _fill(stream: BinaryIO, block: NDArray[np.float32]) -> None:

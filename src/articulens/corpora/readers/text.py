@@ -81,8 +81,8 @@ def read_columns(
 def _check_cells(content: bytes, path: Path, separator: str, cells: int) -> None:
     if len(separator) == 1:
         byte = separator.encode()
-        lines = content.count(b"\n") + (not content.endswith(b"\n"))
-        if content.count(byte) in (lines * (cells - 1), lines * cells):
+        lines = _count(content, b"\n") + (not content.endswith(b"\n"))
+        if _count(content, byte) in (lines * (cells - 1), lines * cells):
             return
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip(b"\r\n "):
@@ -95,3 +95,10 @@ def _check_cells(content: bytes, path: Path, separator: str, cells: int) -> None
                 f"{path}: line {number} has {len(found)} cells, expected {cells}; the file is damaged or cut short: "
                 "export or copy it again."
             )
+
+
+def _count(content: bytes, byte: bytes) -> int:
+    """Count a byte; `bytes.count` takes four times as long where it is often found."""
+    values = np.frombuffer(content, dtype=np.uint8)
+    blocks = (values[i : i + (1 << 20)] for i in range(0, len(values), 1 << 20))
+    return sum(int(np.count_nonzero(block == ord(byte))) for block in blocks)
