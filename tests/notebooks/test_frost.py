@@ -152,7 +152,6 @@ def with_small_encoders(value):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("frost")
 def test_the_other_chapters_of_the_paper_run_with_the_frost_parameters(frost, tmp_path, run_page):
     table = read_params_file("frost", NOTEBOOKS.parent)
     given = {"corpus": f"frost:{frost[0]}", "device": "cpu", "cache": str(tmp_path), "results": str(tmp_path)}

@@ -15,7 +15,6 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings" / "ag501-ascii-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the artpros recordings are not beside the project"),
-    pytest.mark.xdist_group("one real speaker"),
 ]
 #: What each chapter has to say of one speaker with one language, task and condition.
 SAID = {

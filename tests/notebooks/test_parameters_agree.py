@@ -35,7 +35,7 @@ def changed(run_page, tmp_path):
     return run
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("parameters")]
+pytestmark = pytest.mark.slow
 
 
 def test_compare_models(changed):

@@ -84,7 +84,7 @@ def no_synthesiser(*_: object, **__: object) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [pytest.param(n, s, marks=pytest.mark.xdist_group(n), id=f"{n}-{s[:2]}") for n in SELECTIONS for s in CHAPTERS],
+    [pytest.param(n, s, id=f"{n}-{s[:2]}") for n in SELECTIONS for s in CHAPTERS],
 )
 def test_a_chapter_says_what_it_cannot_show_and_goes_on(name, stem, parts, run_page, monkeypatch):
     monkeypatch.setattr("articulens.synthesis.resynthesise", no_synthesiser)
@@ -100,7 +100,6 @@ def test_a_chapter_says_what_it_cannot_show_and_goes_on(name, stem, parts, run_p
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("one condition")
 def test_a_layer_that_a_model_has_not_is_named_and_another_is_read(parts, run_page, tmp_path):
     transformers = pytest.importorskip("transformers")
     import torch

@@ -20,7 +20,7 @@ from articulens.publishing.notebooks import write_pair
 ROOT = Path(__file__).parents[2]
 PAGE = "book/executed/01_draw_line.html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one worker builds the book once
+pytestmark = pytest.mark.slow
 
 REPOSITORY, HOME = "https://github.com/somebody/book", "https://book.example/"
 TOC = "format: jb-book\nroot: index\nchapters:\n  - file: book/executed/01_draw_line\n"

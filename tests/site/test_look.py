@@ -15,7 +15,7 @@ from articulens.synthesis.versions import UNTOUCHED
 
 RESULTS = Path(__file__).parents[2] / "data" / "results"
 EXPLORER, PLAYER, MOVED = "book/explorer.html", "book/player.html", "book/moved.html"
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ PAGES = [
     "index", "search", "genindex", "404",
     *_files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))),
 ]  # fmt: skip
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 SERIOUS = ("serious", "critical")
 #: Code looks alike on all pages, and every word of it costs axe time: it is judged on one.
