@@ -265,4 +265,4 @@ def _licences(facts: dict[str, Any]) -> str:
 
 def _hashes(facts: dict[str, Any]) -> str:
     lines = ["## Files\n", *(f"* `{name}` SHA-256 `{sha256}`" for name, sha256 in facts["sha256"].items())]
-    return "\n".join([*lines, "\nWeights and heads are stored in half precision and read as float32."])
+    return "\n".join([*lines, "\nStored in half precision and read as float32."])

@@ -157,5 +157,5 @@ def _use(facts: dict[str, Any]) -> str:
         "synthetic "
         "speech.\n\n## Files\n\n"
         f"* `model.safetensors` SHA-256 `{facts['sha256']['model.safetensors']}`\n\n"
-        "Weights are stored in half precision and read as float32."
+        "Stored in half precision and read as float32."
     )
