@@ -1,10 +1,11 @@
 """Similarity of layers within and between models: linear CKA, streaming, also where frames depend on each other."""
 
-from articulens.similarity.compare import Similarity, compare_layers
+from articulens.similarity.compare import compare_layers
 from articulens.similarity.estimators import cka_interval, linear_cka
 from articulens.similarity.frames import Frames, Standardised, View, WithoutPlace
 from articulens.similarity.listening import LABELS, Listening, shared_clock
 from articulens.similarity.minibatch import Minibatch
+from articulens.similarity.result import Similarity
 
 __all__ = [
     "LABELS",

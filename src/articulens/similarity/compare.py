@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, combinations_with_replacement, islice
 
 import numpy as np
@@ -15,47 +16,8 @@ from articulens.errors import ArticulensError
 from articulens.similarity.estimators import half_samples, ratio, spread_interval
 from articulens.similarity.frames import Frames, View
 from articulens.similarity.minibatch import Minibatch, MinibatchSums
+from articulens.similarity.result import CROSS, KEYS, Similarity
 from articulens.similarity.sums import FORMS, Pair, PairSums
-
-KEYS = ["model_a", "layer_a", "model_b", "layer_b", "form"]
-CROSS = "cross_utterance"
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """Similarity of pairs of layers.
-
-    Attributes
-    ----------
-    table
-        One row a pair and form: ``model_a``, ``layer_a``, ``model_b``, ``layer_b``, ``form``, ``cka`` with ``low`` and
-        ``high`` (its interval), ``n_frames``, ``n_utterances``; of the cross-utterance form also what re-paired
-        utterances have, ``null_mean`` and ``null_high`` (the largest), and ``p``.
-    draws
-        The same values in half-samples, ``(rows, draws)``: the same utterances in every row.
-    """
-
-    table: pd.DataFrame
-    draws: npt.NDArray[np.float64]
-
-    def of(self, a: View, b: View, form: str = CROSS) -> tuple[float, npt.NDArray[np.float64]]:
-        """Return the value of a pair, in either order, and its draws.
-
-        Raises
-        ------
-        ArticulensError
-            For a pair that was not compared in this form.
-        """
-        keys = self.table[KEYS].itertuples(index=False, name=None)
-        for row, key in enumerate(keys):
-            if key in ((*a, *b, form), (*b, *a, form)):
-                return float(self.table["cka"].iloc[row]), self.draws[row]
-        raise ArticulensError(f"{' '.join(a)} and {' '.join(b)} were not compared in the form '{form}'; ask for them.")
-
-    def difference(self, one: Pair, other: Pair, form: str = CROSS) -> tuple[float, float, float]:
-        """Return by how much one pair is more alike than another, and the interval of that, over the same draws."""
-        (a, a_draws), (b, b_draws) = self.of(*one, form), self.of(*other, form)
-        return a - b, *spread_interval(a - b, a_draws - b_draws)
 
 
 def compare_layers(
@@ -114,7 +76,7 @@ def compare_layers(
         For unknown words; fewer than 4 utterances in the cross-utterance form; layers that do not vary or are not
         finite; a budget that holds no pair; an iterator that can be gone through only once and would have to be twice.
     """
-    _check(forms, resample, repairings, window)
+    _check(forms, resample, draws, repairings, window)
     place = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu" if device == "auto" else device
     stream = iter(heard)
     first = next(stream, None)
@@ -124,10 +86,12 @@ def compare_layers(
     pairs = list(pairs) if pairs is not None else list(combinations_with_replacement(dims, 2))
     if unknown := [view for pair in pairs for view in pair if view not in dims]:
         raise ArticulensError(f"{' '.join(unknown[0])} is not among the views of {first.utterance}; correct the pairs.")
+    if not pairs:
+        raise ArticulensError("there is no pair of layers to compare; name one or more.")
     views = list(dict.fromkeys(chain.from_iterable(pairs)))
     with_own = list(dict.fromkeys(chain.from_iterable([(a, a), (b, b), (a, b)] for a, b in pairs)))
-    work = _Work(pairs, tuple(forms), draws, repairings, resample, seed, torch.device(place), window)
-    blocks = list(_blocks(with_own, dims, work, budget_gb * 1e9))
+    work = _Work(pairs, dims, forms, draws, repairings, resample, seed, torch.device(place), window)
+    blocks = list(_blocks(with_own, work, budget_gb * 1e9))
     if len(blocks) > 1 and iter(heard) is heard:
         raise ArticulensError(
             f"{len(pairs)} pairs take {len(blocks)} passes within {budget_gb:g} GB, but these utterances can be gone "
@@ -140,28 +104,27 @@ def compare_layers(
     return work.result(batches)
 
 
+@dataclass
 class _Work:
     """One comparison: what is asked for, and the HSIC found so far."""
 
-    def __init__(
-        self,
-        pairs: Sequence[Pair],
-        forms: tuple[str, ...],
-        draws: int,
-        repairings: int,
-        resample: str,
-        seed: int,
-        device: torch.device,
-        window: int,
-    ) -> None:
-        self.pairs, self.forms, self.draws, self.repairings = pairs, forms, draws, repairings
-        self.resample, self.seed, self.device, self.window = resample, seed, device, window
-        self.hsic: dict[str, dict[Pair, torch.Tensor]] = {form: {} for form in forms}
-        self.null: dict[Pair, list[float]] = {}
-        self.n_frames = self.n_utterances = 0
+    pairs: Sequence[Pair]
+    dims: dict[View, int]
+    forms: Sequence[str]
+    draws: int
+    repairings: int
+    resample: str
+    seed: int
+    device: torch.device
+    window: int
+    n_frames: int = 0
+    n_utterances: int = 0
+    hsic: dict[str, dict[Pair, torch.Tensor]] = field(default_factory=lambda: defaultdict(dict))
+    null: dict[Pair, list[float]] = field(default_factory=dict)
 
-    def bytes_of(self, pair: Pair, p: int, q: int) -> float:
+    def bytes_of(self, pair: Pair) -> float:
         """Return what the sums of a pair take."""
+        p, q = (self.dims[view] for view in pair)
         matrices = (CROSS in self.forms) + bool({"biased", "debiased"} & set(self.forms))
         # One more for what is made from them at the end.
         return 8.0 * p * q * ((1 + self.draws) * (matrices + 1) + self.repairings * (pair in self.pairs))
@@ -174,6 +137,7 @@ class _Work:
             PairSums(null_pairs, forms=[CROSS], one_side=False, device=self.device) for _ in range(self.repairings)
         ]
         for part in _windows(heard, self.window):
+            self._check_views(part)
             names, views = [f.utterance for f in part], [f.views for f in part]
             clusters = names if self.resample == "utterance" else [f.speaker for f in part]
             sums.update(names, views, half_samples(clusters, self.draws, self.seed))
@@ -191,11 +155,26 @@ class _Work:
         for pair in null_pairs:
             self.null[pair] = [float(null.hsic(CROSS, pair)[0]) for null in nulls]
 
+    def _check_views(self, part: Sequence[Frames]) -> None:
+        for frames in part:
+            for view, width in self.dims.items():
+                if view not in frames.views or frames.views[view].shape[1] != width:
+                    found = f"{frames.views[view].shape[1]} dimensions" if view in frames.views else "nothing"
+                    raise ArticulensError(
+                        f"{frames.utterance}: {found} in layer {view[1]} of {view[0]}, expected {width} dimensions as "
+                        "in the first utterance; encode all utterances with the same models."
+                    )
+
     def _check_enough(self, sums: PairSums) -> None:
         if CROSS in self.forms and self.n_utterances < 4:
             raise ArticulensError(
                 f"{self.n_utterances} utterance(s) are too few for similarity across utterances, expected 4 or more; "
                 "give more recordings, or ask for the forms 'biased' and 'debiased' only."
+            )
+        if self.repairings >= self.n_utterances:
+            raise ArticulensError(
+                f"{self.n_utterances} utterances cannot be paired with wrong ones in {self.repairings} ways; ask for "
+                "fewer re-pairings, or give more recordings."
             )
         if self.n_frames < 4:
             raise ArticulensError(f"{self.n_frames} frame(s) are too few to compare on, expected 4 or more.")
@@ -221,13 +200,13 @@ class _Work:
         for form, hsic in self.hsic.items():
             for pair in self.pairs:
                 xx, yy = (hsic[view, view] for view in pair)
+                values = ratio(hsic[pair], xx, yy).numpy()
                 more = {}
                 if form == CROSS and self.null.get(pair):
                     null = np.array(self.null[pair]) / float((xx[0] * yy[0]).sqrt())
-                    value = float(ratio(hsic[pair], xx, yy)[0])
-                    p = (1 + int((null >= value).sum())) / (1 + len(null))
+                    p = (1 + int((null >= values[0]).sum())) / (1 + len(null))
                     more = {"null_mean": float(null.mean()), "null_high": float(null.max()), "p": p}
-                add(pair, form, ratio(hsic[pair], xx, yy).numpy(), **more)
+                add(pair, form, values, **more)
         if batches is not None:
             masks = half_samples([str(i) for i in range(batches.batches)] or ["none"], self.draws, self.seed).bool()
             every = torch.stack(list(batches.cka(list(masks[:, : batches.batches]))))
@@ -237,12 +216,14 @@ class _Work:
         return Similarity(pd.DataFrame(rows), np.array(draws).reshape(len(rows), self.draws))
 
 
-def _check(forms: Sequence[str], resample: str, repairings: int, window: int) -> None:
+def _check(forms: Sequence[str], resample: str, draws: int, repairings: int, window: int) -> None:
     for form in forms:
         if form not in FORMS:
             raise ArticulensError(f"form '{form}' is unknown; choose among {', '.join(FORMS)}.")
     if resample not in ("utterance", "speaker"):
         raise ArticulensError(f"resample '{resample}' is unknown; choose utterance or speaker.")
+    if draws < 0 or repairings < 0:
+        raise ArticulensError(f"{draws} draws and {repairings} re-pairings were asked for, expected 0 or more of each.")
     if repairings and CROSS not in forms:
         raise ArticulensError(f"re-paired utterances are a null of the form '{CROSS}'; add it to forms.")
     if repairings >= window:
@@ -251,11 +232,11 @@ def _check(forms: Sequence[str], resample: str, repairings: int, window: int) ->
         )
 
 
-def _blocks(pairs: Sequence[Pair], dims: dict[View, int], work: _Work, budget: float) -> Iterator[list[Pair]]:
+def _blocks(pairs: Sequence[Pair], work: _Work, budget: float) -> Iterator[list[Pair]]:
     """Divide pairs into as many as the budget holds at once."""
     block, used = list[Pair](), 0.0
     for pair in pairs:
-        size = work.bytes_of(pair, dims[pair[0]], dims[pair[1]])
+        size = work.bytes_of(pair)
         if size > budget:
             raise ArticulensError(
                 f"{' '.join(pair[0])} with {' '.join(pair[1])} takes {size / 1e9:.2g} GB, more than the budget of "

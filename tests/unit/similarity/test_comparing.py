@@ -110,6 +110,12 @@ BAD = {
     "there is no utterance with a frame": lambda: compare_layers([]),
     "form 'unbiased' is unknown": lambda: compare_layers(heard(), forms=["unbiased"]),
     "resample 'frame' is unknown": lambda: compare_layers(heard(), resample="frame"),
+    "6 utterances cannot be paired with wrong ones in 6 ways": lambda: compare_layers(heard(), repairings=6),
+    "-1 draws and 0 re-pairings were asked for": lambda: compare_layers(heard(), draws=-1),
+    "there is no pair of layers to compare": lambda: compare_layers(heard(), []),
+    "u3: 2 dimensions in layer 0 of a, expected 3": lambda: compare_layers(
+        heard(change=lambda u, x: x[:, : 3 - (u == 3)])
+    ),
     "c 0 is not among the views of u0": lambda: compare_layers(heard(), [(A, ("c", "0"))]),
     "more than the budget of": lambda: compare_layers(heard(), budget_gb=1e-6),
     "take 2 passes within .* can be gone through once": lambda: compare_layers(iter(heard()), draws=0, budget_gb=6e-7),
@@ -164,6 +170,48 @@ def test_what_depends_on_the_frame_number_alone_is_seen_and_taken_away():
     assert without["n_utterances"] == 30 and without["n_frames"] <= seen["n_frames"]
 
 
+def test_the_best_of_many_is_scored_on_utterances_that_did_not_choose_it():
+    label, plain, chosen = ("label", ""), [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        layers = [("noise", str(k)) for k in range(12)]
+        utterances = [
+            Frames(f"u{u}", "s", {view: torch.from_numpy(rng.normal(size=(4, 3))) for view in (label, *layers)})
+            for u in range(24)
+        ]
+        pairs = [(layer, label) for layer in layers]
+        found = compare_layers(utterances, pairs, forms=["cross_utterance"], draws=20)
+        best, value, draws = found.best(pairs)
+        plain.append(found.table["cka"].max())
+        chosen.append(value)
+        assert best == pairs[int(found.table["cka"].argmax())] and len(draws) == 20
+    spread = np.std(chosen) / np.sqrt(len(chosen))
+    assert abs(np.mean(chosen)) < 3 * spread < np.mean(plain), "nothing is in common with noise"
+
+
+def test_the_best_is_the_best_where_one_is():
+    rng = np.random.default_rng(0)
+    label, layers = ("label", ""), [("model", str(k)) for k in range(3)]
+    utterances = []
+    for u in range(24):
+        x = rng.normal(size=(6, 3))
+        noisy = {
+            layer: x + noise * rng.normal(size=(6, 3)) for layer, noise in zip(layers, (3.0, 0.5, 2.0), strict=True)
+        }
+        utterances.append(Frames(f"u{u}", "s", {v: torch.from_numpy(y) for v, y in {label: x, **noisy}.items()}))
+    pairs = [(layer, label) for layer in layers]
+    found = compare_layers(utterances, pairs, draws=24)
+    pair, value, draws = found.best(pairs)
+    assert pair == pairs[1] and value == pytest.approx(found.of(*pair)[0], abs=0.03)
+    np.testing.assert_array_equal(draws, found.of(*pair)[1])
+    assert found.interval(pairs[:1]) == pytest.approx(
+        (found.of(*pairs[0])[0], *found.table.query("form == 'cross_utterance'")[["low", "high"]].iloc[0])
+    )
+    assert found.difference(pairs, pairs[:1])[1] > 0 > found.difference(pairs[:1], pairs)[2]
+    few = compare_layers(utterances[:4], pairs, forms=["cross_utterance"], draws=20)
+    assert few.best(pairs)[1] == few.table["cka"].max() and np.isnan(few.interval(pairs)[1])
+
+
 def test_figures_say_what_they_show():
     found = compare_layers(heard(12), draws=12, repairings=2)
     grid = similarity_grid(found.table, ["a", "b"], ["b", "a"], form="cross_utterance")
@@ -177,7 +225,7 @@ def test_figures_say_what_they_show():
     empty = similarity_profiles(found.table, [("c", "0")], ["a"], form="debiased")
     for figure in (empty, similarity_matrices({}), similarity_matrix(grid.iloc[:0])):
         assert figure.alt == "Nothing to show: see the text above."
-    difference, low, high = found.difference((A, A), (A, B))
+    difference, low, high = found.difference([(A, A)], [(A, B)])
     assert low < difference < high and difference == pytest.approx(1 - found.of(A, B)[0])
     with pytest.raises(ArticulensError, match="were not compared in the form 'minibatch'"):
         found.of(A, B, "minibatch")
