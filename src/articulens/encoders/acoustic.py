@@ -82,7 +82,7 @@ class AcousticEncoder(Encoder):
 
         states = []
         with torch.inference_mode():
-            for wave in self._prepare(items, sources):
+            for wave in self._prepare(items, sources)[0]:
                 frames = self.features(wave.to(self.device))
                 frames = frames if keep_on_device else frames.cpu()
                 states.append(States({"0": frames}, self.clock.times_s(len(wave))))

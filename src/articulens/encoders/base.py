@@ -160,13 +160,16 @@ class Encoder(ABC):
         """Encode one recording; see `encode_batch`."""
         return self.encode_batch([(samples, rate_hz)], sources=[source], keep_on_device=keep_on_device)[0]
 
-    def _prepare(self, items: Sequence[tuple[ArrayLike, float]], sources: Sequence[str] | None) -> list[torch.Tensor]:
-        """Prepare every recording for the front end: ``(n,)`` float32 at ``clock.rate_hz``."""
-        names = sources or [f"audio {i + 1} of {len(items)}" for i in range(len(items))]
-        return [
+    def _prepare(
+        self, items: Sequence[tuple[ArrayLike, float]], sources: Sequence[str] | None
+    ) -> tuple[list[torch.Tensor], list[str]]:
+        """Return every recording as the front end reads it, ``(n,)`` float32 at ``clock.rate_hz``, and its name."""
+        names = list(sources) if sources else [f"audio {i + 1} of {len(items)}" for i in range(len(items))]
+        waves = [
             prepare_audio(samples, rate, self.clock, normalize=self.do_normalize, source=name)
             for (samples, rate), name in zip(items, names, strict=True)
         ]
+        return waves, names
 
 
 def choose_layers(known: tuple[str, ...], wanted: Sequence[str] | None, name: str) -> tuple[str, ...]:

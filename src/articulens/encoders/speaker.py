@@ -21,7 +21,7 @@ from articulens.encoders.base import Encoder, FrameClock, States, choose_layers,
 from articulens.encoders.batching import Piece, group
 from articulens.encoders.ecapa import HOP, MODEL_TYPE, front_end, layer_names, layer_widths, layers_of
 from articulens.encoders.model import Model
-from articulens.encoders.transformer import DTYPES, precision
+from articulens.encoders.transformer import DTYPES, network_record, precision
 from articulens.errors import ArticulensError
 
 #: Frames of 10 ms, padded so that frame *j* is centred on sample 160 *j*.
@@ -80,20 +80,7 @@ class SpeakerEncoder(Encoder):
 
     def record(self) -> dict[str, Any]:
         """Return what a run record must hold about this encoder (JSON values)."""
-        on_gpu = self.device.startswith("cuda")
-        return {
-            "name": self.name,
-            **self._origin,
-            "layers": list(self.layers),
-            "width": self.width,
-            "widths": self.widths,
-            "parameters": sum(p.numel() for p in self._network.parameters()),
-            "do_normalize": self.do_normalize,
-            "hop": self.clock.hop,
-            "dtype": self.dtype,
-            "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device,
-            "fingerprint": self.fingerprint,
-        }
+        return network_record(self, self._network, **self._origin, widths=self.widths, hop=self.clock.hop)
 
     def encode_batch(
         self,
@@ -103,8 +90,7 @@ class SpeakerEncoder(Encoder):
         keep_on_device: bool = False,
     ) -> list[States]:
         """Encode several recordings, similar lengths together; see `Encoder.encode_batch`."""
-        names = list(sources) if sources else [f"audio {i + 1} of {len(items)}" for i in range(len(items))]
-        waves = self._prepare(items, names)
+        waves, names = self._prepare(items, sources)
         for wave, source in zip(waves, names, strict=True):
             self._check_length(len(wave), source)
         pieces = [Piece(i, 0, len(wave), 0, self.clock.n_frames(len(wave))) for i, wave in enumerate(waves)]

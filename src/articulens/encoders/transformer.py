@@ -88,20 +88,8 @@ class TransformerEncoder(Encoder):
 
     def record(self) -> dict[str, Any]:
         """Return what a run record must hold about this encoder (JSON values)."""
-        on_gpu = self.device.startswith("cuda")
-        return {
-            "name": self.name,
-            **self._origin,
-            "layers": list(self.layers),
-            "width": self.width,
-            "parameters": sum(p.numel() for p in self._model.parameters()),
-            "do_normalize": self.do_normalize,
-            "max_seconds": self.max_seconds,
-            "overlap_s": OVERLAP_S,
-            "dtype": self.dtype,
-            "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device,
-            "fingerprint": self.fingerprint,
-        }
+        own = {"max_seconds": self.max_seconds, "overlap_s": OVERLAP_S}
+        return network_record(self, self._model, **self._origin, **own)
 
     def encode_batch(
         self,
@@ -111,8 +99,7 @@ class TransformerEncoder(Encoder):
         keep_on_device: bool = False,
     ) -> list[States]:
         """Encode several recordings, similar lengths together; see `Encoder.encode_batch`."""
-        names = list(sources) if sources else [f"audio {i + 1} of {len(items)}" for i in range(len(items))]
-        waves = self._prepare(items, names)
+        waves, names = self._prepare(items, sources)
         pieces = [piece for i, wave in enumerate(waves) for piece in self._cut(i, len(wave), names[i])]
         found: dict[Piece, dict[str, torch.Tensor]] = {}
         budget = round(self.batch_seconds * self.clock.rate_hz) if self._batches else 0
@@ -224,6 +211,22 @@ def capture(blocks: nn.ModuleList, final_norm: nn.Module, layers: Sequence[str])
     finally:
         for handle in handles:
             handle.remove()
+
+
+def network_record(encoder: Any, network: nn.Module, **known: Any) -> dict[str, Any]:
+    """Return what a run record must hold about an encoder that runs `network`, and what else is `known` of it."""
+    on_gpu = encoder.device.startswith("cuda")
+    return {
+        "name": encoder.name,
+        **known,
+        "layers": list(encoder.layers),
+        "width": encoder.width,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "do_normalize": encoder.do_normalize,
+        "dtype": encoder.dtype,
+        "device": torch.cuda.get_device_name(encoder.device) if on_gpu else encoder.device,
+        "fingerprint": encoder.fingerprint,
+    }
 
 
 @contextmanager

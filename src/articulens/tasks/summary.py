@@ -44,34 +44,24 @@ def by_speaker(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_tasks(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average over test speakers, with 95 % intervals (:func:`mean_interval`), beside chance.
-
-    Parameters
-    ----------
-    scores
-        Of :class:`articulens.tasks.Weighed`.
+    """Average what :func:`by_speaker` says over test speakers, with 95 % intervals (:func:`mean_interval`).
 
     Returns
     -------
     DataFrame
-        ``task, measure, model, norm, variant, layer, score, low, high, chance, gain, gain_low, gain_high, speakers``:
-        ``gain`` is by how much it is better than chance; NaN for the intervals of fewer than four speakers.
+        One row a task, model, norm, variant and layer: ``score, low, high``, ``chance``, and ``gain, gain_low,
+        gain_high``, by how much it is better than chance; ``speakers``. NaN for the intervals of fewer than four
+        speakers.
     """
     rows = []
-    for key, group in scores.groupby(BY, sort=False):
-        per = key[1] == "PER"
-        error, chance = _rates(group, ["wrong", "chance_wrong"])
-        score, level = (error, chance) if per else (1 - error, 1 - chance)
-        low, high = mean_interval(score)
-        gain_low, gain_high = mean_interval(chance - error)
-        rows.append(
-            {
-                **dict(zip(BY, key, strict=True)), "score": score.mean(), "low": low, "high": high,
-                "chance": level.mean(), "gain": (chance - error).mean(), "gain_low": gain_low, "gain_high": gain_high,
-                "speakers": len(score),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+    for key, own in by_speaker(scores).sort_values("speaker", kind="stable").groupby(BY, sort=False):
+        score, chance = own["score"].to_numpy(), own["chance"].to_numpy()
+        gain = chance - score if key[1] == "PER" else score - chance
+        row = dict(zip(BY, key, strict=True)) | {"score": score.mean(), "chance": chance.mean(), "gain": gain.mean()}
+        (row["low"], row["high"]), (row["gain_low"], row["gain_high"]) = mean_interval(score), mean_interval(gain)
+        rows.append(row | {"speakers": len(own)})
+    columns = ["score", "low", "high", "chance", "gain", "gain_low", "gain_high", "speakers"]
+    return pd.DataFrame(rows, columns=[*BY, *columns])
 
 
 def drops(scores: pd.DataFrame) -> pd.DataFrame:
