@@ -143,7 +143,12 @@ class TrainingConfig:
 
 def shipped() -> list[str]:
     """Return the names of the configurations that come with the package."""
-    folder = files("articulens.pretraining").joinpath("configs")
+    return shipped_names("articulens.pretraining")
+
+
+def shipped_names(package: str) -> list[str]:
+    """Return the names of the YAML files in the folder ``configs`` of a package."""
+    folder = files(package).joinpath("configs")
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
@@ -155,29 +160,37 @@ def load_config(config: str | Path) -> TrainingConfig:
     ArticulensError
         When there is none, a key is unknown or missing, or a value is impossible.
     """
-    text = str(config)
-    if text in shipped():
-        content = files("articulens.pretraining").joinpath(f"configs/{text}.yaml").read_text("utf-8")
-    else:
-        try:
-            content = Path(text).expanduser().read_text("utf-8")
-        except OSError:
-            raise ArticulensError(
-                f"there is no training configuration '{text}', expected a shipped name or a YAML file"
-                f"{suggest(text, shipped())}"
-            ) from None
+    return parse_config(read_yaml(config, "articulens.pretraining", "training configuration"), str(config))
+
+
+def read_yaml(name: str | Path, package: str, what: str) -> Any:
+    """Return what a YAML file says: one that is shipped in ``configs`` of a package, by its name, or any by its path.
+
+    Raises
+    ------
+    ArticulensError
+        When there is none, or it is no YAML; `what` is asked for.
+    """
+    text, known = str(name), shipped_names(package)
     try:
-        values = yaml.safe_load(content)
-    except yaml.YAMLError as error:
+        if text in known:
+            content = files(package).joinpath(f"configs/{text}.yaml").read_text("utf-8")
+        else:
+            content = Path(text).expanduser().read_text("utf-8")
+        return yaml.safe_load(content)
+    except OSError:
+        raise ArticulensError(
+            f"there is no {what} '{text}', expected a shipped name or a YAML file{suggest(text, known)}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ArticulensError(f"{text}: not readable as YAML ({error}); correct it.") from error
-    return parse_config(values, text)
 
 
 def parse_config(values: Any, place: str) -> TrainingConfig:
     """Check the values of a configuration; `place` is named in errors."""
-    made = _make(TrainingConfig, values, place)
-    speech = tuple(_make(Source, item, f"{place}: speech") for item in made["speech"] or ())
-    stages = tuple(_make(Stage, item, f"{place}: stages") for item in made["stages"] or ())
+    made = checked_keys(TrainingConfig, values, place)
+    speech = tuple(checked_keys(Source, item, f"{place}: speech") for item in made["speech"] or ())
+    stages = tuple(checked_keys(Stage, item, f"{place}: stages") for item in made["stages"] or ())
     config = TrainingConfig(
         **made
         | {
@@ -191,8 +204,15 @@ def parse_config(values: Any, place: str) -> TrainingConfig:
     return config
 
 
-def _make(kind: Any, values: Any, place: str) -> dict[str, Any]:
-    """Return `values` if they are keyword arguments of the dataclass `kind`."""
+_PLAIN: dict[Any, tuple[Any, str]] = {
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": (str, "text"),
+}
+
+
+def checked_keys(kind: Any, values: Any, place: str) -> dict[str, Any]:
+    """Return `values` if they are keyword arguments of the dataclass `kind`, and its plain ones of the right type."""
     known = [f.name for f in fields(kind)]
     if not isinstance(values, dict):
         raise ArticulensError(f"{place}: found {type(values).__name__}, expected keys such as {known[0]}; correct it.")
@@ -202,6 +222,9 @@ def _make(kind: Any, values: Any, place: str) -> dict[str, Any]:
     for f in fields(kind):
         if f.name not in values and f.default is MISSING and f.default_factory is MISSING:
             raise ArticulensError(f"{place}: the key '{f.name}' is missing; add it.")
+        types, words = _PLAIN.get(f.type, (object, "anything"))
+        if f.name in values and not isinstance(values[f.name], types):
+            raise ArticulensError(f"{place}: {f.name} is {values[f.name]!r}, expected {words}; correct it.")
     return values
 
 

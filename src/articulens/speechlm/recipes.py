@@ -1,20 +1,18 @@
 """How a bundled speech–text model is trained: one YAML a model, checked when it is read.
 
 The recipes turn two knobs: whether training begins from a text model or from random weights, and whether speech and
-text stand in one document, or apart, or whether there is no text at all.
+text stand in one document, or there is only one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from importlib.resources import files
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from articulens.errors import ArticulensError, suggest
+from articulens.errors import ArticulensError
+from articulens.pretraining.config import checked_keys, read_yaml
 
 KINDS = ("text", "speech", "interleaved")
 
@@ -79,11 +77,6 @@ class Recipe:
         return asdict(self)
 
 
-def shipped_recipes() -> list[str]:
-    """Return the names of the recipes that come with the package, a base before what starts from it."""
-    return sorted(_names(), key=lambda name: (load_recipe(name).base is not None, name))
-
-
 def load_recipe(recipe: str | Path) -> Recipe:
     """Read a recipe: the name of a shipped one, or a YAML file.
 
@@ -92,36 +85,12 @@ def load_recipe(recipe: str | Path) -> Recipe:
     ArticulensError
         When there is none, a key is unknown or missing, or a value is impossible.
     """
-    shipped = files("articulens.speechlm").joinpath(f"configs/{recipe}.yaml")
-    try:
-        text = shipped.read_text("utf-8") if shipped.is_file() else Path(recipe).expanduser().read_text("utf-8")
-        values = yaml.safe_load(text)
-    except OSError:
-        raise ArticulensError(
-            f"there is no recipe '{recipe}', expected a shipped name or a YAML file{suggest(str(recipe), _names())}"
-        ) from None
-    except yaml.YAMLError as error:
-        raise ArticulensError(f"{recipe}: not readable as YAML ({error}); correct it.") from error
-    return parse_recipe(values, str(recipe))
-
-
-def _names() -> list[str]:
-    folder = files("articulens.speechlm").joinpath("configs")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return parse_recipe(read_yaml(recipe, "articulens.speechlm", "recipe"), str(recipe))
 
 
 def parse_recipe(values: Any, place: str) -> Recipe:
     """Check the values of a recipe; `place` is named in errors."""
-    known = [f.name for f in fields(Recipe)]
-    if not isinstance(values, dict):
-        raise ArticulensError(f"{place}: found {type(values).__name__}, expected keys such as name; correct it.")
-    for key in values:
-        if key not in known:
-            raise ArticulensError(f"{place}: unknown key '{key}'{suggest(str(key), known)}")
-    for f in fields(Recipe):
-        if f.default is MISSING and f.name not in values:
-            raise ArticulensError(f"{place}: the key '{f.name}' is missing; add it.")
-    recipe = Recipe(**values)
+    recipe = Recipe(**checked_keys(Recipe, values, place))
     problem = _problem(recipe)
     if problem:
         raise ArticulensError(f"{place}: {problem}; correct the recipe.")
@@ -130,9 +99,10 @@ def parse_recipe(values: Any, place: str) -> Recipe:
 
 def _problem(recipe: Recipe) -> str | None:
     mix = recipe.mix
-    if not isinstance(mix, Mapping) or not mix or not set(mix) <= set(KINDS) or min(mix.values()) < 0:
+    shares = list(mix.values()) if isinstance(mix, Mapping) else []
+    if not shares or not set(mix) <= set(KINDS) or not all(isinstance(s, int | float) and s >= 0 for s in shares):
         return f"mix is {mix}, expected shares of {', '.join(KINDS)}"
-    if sum(mix.values()) <= 0:
+    if sum(shares) <= 0:
         return "the shares of mix are all 0"
     if min(recipe.steps, recipe.batch, recipe.sentences, recipe.log_every, recipe.n_units) < 1 or recipe.length < 8:
         return "steps, batch, sentences, log_every and n_units must be at least 1 and length at least 8"

@@ -11,14 +11,14 @@ from articulens.encoders import open_encoder
 from articulens.encoders.bundled import models_folder
 from articulens.errors import ArticulensError
 from articulens.files import sha256_file
-from articulens.speechlm import Lens, interleave, load_codebook
-from articulens.speechlm.bundled import BUNDLED_LMS, bundled_lm_folder, open_bundled_lm
+from articulens.speechlm import Lens, interleave, load_codebook, open_speech_lm
+from articulens.speechlm.bundled import BUNDLED_LMS, bundled_lm_folder
 from articulens.speechlm.cards import lm_card
 from articulens.speechlm.listening import listen
 from articulens.speechlm.material import make_vocabulary
 from articulens.speechlm.recipes import load_recipe
 
-NAMES = [model.name for model in BUNDLED_LMS]
+NAMES = list(BUNDLED_LMS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,11 +38,13 @@ def test_together_they_are_small_and_share_units_and_words():
     assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 5e6
     assert len({sha256_file(folder / "codebook.safetensors") for folder in folders}) == 1
     assert len({sha256_file(folder / "tokenizer.json") for folder in folders}) == 1
-    assert open_bundled_lm(NAMES[0]).vocabulary.tokenizer.get_vocab() == make_vocabulary(100).tokenizer.get_vocab()
+    lm = open_speech_lm(str(folders[0]), device="cpu")
+    assert lm.vocabulary.tokenizer.get_vocab() == make_vocabulary(100).tokenizer.get_vocab()
 
 
 def test_they_hear_the_corpus_and_the_last_layer_is_what_they_say():
-    lm, codebook = open_bundled_lm(NAMES[0]), load_codebook(bundled_lm_folder(NAMES[0]))
+    folder = bundled_lm_folder(NAMES[0])
+    lm, codebook = open_speech_lm(str(folder), device="cpu"), load_codebook(folder)
     corpus = open_corpus("bundled")
     corpus = corpus.select(id=[corpus.utterances[0].id])
     encoder = open_encoder(codebook.card["encoder"], layers=[codebook.layer], device="cpu")

@@ -12,11 +12,13 @@ import torch
 from articulens.corpora import open_corpus
 from articulens.errors import ArticulensError
 from articulens.files import sha256_file
+from articulens.pretraining.config import shipped_names
 from articulens.speechlm import Codebook, Lens, Spoken, Units, open_speech_lm
+from articulens.speechlm.bundled import BUNDLED_LMS
 from articulens.speechlm.cards import write_lm_card
 from articulens.speechlm.listening import read_words_of
 from articulens.speechlm.material import Material, Reader, make_vocabulary, prepare
-from articulens.speechlm.recipes import load_recipe, parse_recipe, shipped_recipes
+from articulens.speechlm.recipes import load_recipe, parse_recipe
 from articulens.speechlm.recordings import (
     _Espeak,
     _timed_again,
@@ -158,12 +160,17 @@ def test_a_base_is_gone_on_from_or_asked_for(material, recipe, tmp_path):
 
 
 def test_recipes_are_checked():
-    assert shipped_recipes()[-1] == "tiny-lm-interleaved"
-    assert {load_recipe(name).base for name in shipped_recipes()} <= {None, *shipped_recipes()}
+    shipped = shipped_names("articulens.speechlm")
+    assert set(shipped) == set(BUNDLED_LMS)
+    assert {load_recipe(name).base for name in shipped} == {None, "tiny-lm-text"}
     good = {"name": "x", "summary": "y", "mix": {"text": 1.0}}
     for wrong, words in (
         ({"mix": {"song": 1.0}}, "mix is"),
         ({"mix": {"text": 0.0}}, "all 0"),
+        ({"mix": {"text": "much"}}, "mix is"),
+        ({"mix": [1]}, "mix is"),
+        ({"steps": "many"}, "steps is 'many', expected a whole number"),
+        ({"learning_rate": "3e-3"}, "expected a number"),  # YAML takes it for text
         ({"steps": 0}, "at least 1"),
         ({"heard": 1.5}, "between 0 and 1"),
         ({"stepz": 3}, "unknown key 'stepz'"),
