@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from articulens.errors import ArticulensError
 
@@ -61,6 +62,13 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     """Call ``write(stream)`` on a temporary file that replaces `path` once it is whole."""
     with atomic_write(path) as stream:
         write(stream)
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write a value as JSON that people can read, atomically."""
+    with atomic_write(path, "w") as stream:
+        json.dump(value, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
 
 
 def replace_between(path: str | os.PathLike[str], start: str, end: str, text: str) -> None:

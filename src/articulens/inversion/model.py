@@ -20,7 +20,7 @@ from articulens.errors import ArticulensError, suggest
 from articulens.evaluation.inference import summarise
 from articulens.evaluation.protocols import Protocol, Split, loso
 from articulens.evaluation.scores import evaluate, fit_splits
-from articulens.files import atomic_write
+from articulens.files import atomic_write, write_json
 from articulens.moments import Array, Moments
 from articulens.probes.linear import PENALTIES, LinearProbe
 from articulens.sweep import sweep
@@ -88,9 +88,7 @@ class Inverter:
         tensors = {name: np.ascontiguousarray(getattr(self, name), dtype=np.float64) for name in _TENSORS}
         with atomic_write(folder / WEIGHTS) as stream:
             stream.write(save(tensors))
-        with atomic_write(folder / CARD, "w") as stream:
-            json.dump(self.card, stream, indent=1, ensure_ascii=False)
-            stream.write("\n")
+        write_json(folder / CARD, self.card)
         return folder
 
 

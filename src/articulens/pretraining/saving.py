@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from articulens.encoders.ecapa import MODEL_TYPE
-from articulens.files import atomic_write, sha256_file
+from articulens.files import atomic_write, sha256_file, write_json
 
 WEIGHTS, HEADS, FACTS = "model.safetensors", "heads.safetensors", "training.json"
 
@@ -33,11 +33,11 @@ def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, An
     config = json.loads(network.config.to_json_string())
     # Read as float32 again, whatever a library's default is: half precision is only how weights are stored.
     config |= {"architectures": [type(network).__name__], "dtype": "float32"}
-    _write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config)
     weights = {WEIGHTS: (network, {"format": "pt"})}
     if config["model_type"] != MODEL_TYPE:  # a speaker model is complete without what knows its training voices
         weights[HEADS] = (heads, about)
-        _write_json(
+        write_json(
             folder / "preprocessor_config.json",
             {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": True, "sampling_rate": 16000,
              "feature_size": 1, "padding_value": 0.0, "padding_side": "right", "return_attention_mask": True},
@@ -47,7 +47,7 @@ def save_model(folder: Path, network: Any, heads: nn.Module, about: dict[str, An
         with atomic_write(folder / name) as stream:
             stream.write(save(tensors, metadata={key: str(value) for key, value in metadata.items()}))
     hashes = {name: sha256_file(folder / name) for name in weights}
-    _write_json(folder / FACTS, facts | {"sha256": hashes})
+    write_json(folder / FACTS, facts | {"sha256": hashes})
     return folder
 
 
@@ -65,9 +65,3 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def _stored(tensor: torch.Tensor) -> torch.Tensor:
     """Return half precision; counters stay whole numbers."""
     return tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with atomic_write(path, "w") as stream:
-        json.dump(value, stream, indent=1, ensure_ascii=False)
-        stream.write("\n")

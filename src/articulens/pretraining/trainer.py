@@ -11,7 +11,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from articulens.pretraining.checkpoint import Progress, read_checkpoint, restore
 from articulens.pretraining.config import Stage, TrainingConfig
 from articulens.pretraining.data import Group, read_groups
 from articulens.pretraining.objective import Objective
-from articulens.pretraining.saving import save_model, sha256_model
+from articulens.pretraining.saving import WEIGHTS, save_model, sha256_model
 
 CLIP = 5.0
 WARM_UP = 0.1
@@ -130,13 +130,24 @@ def _begin(config: TrainingConfig, places: Places) -> tuple[Any, dict[str, Any] 
         return build(EcapaConfig(**config.architecture)).train(), None
     if config.base is None:
         return AutoModel.from_config(AutoConfig.for_model(**config.architecture)).train(), None
-    folder = places.models / config.base
-    if not (folder / "model.safetensors").is_file():
-        raise ArticulensError(
-            f"{folder}: {config.name} starts from {config.base}, which is not there; train it first, or give --models."
-        )
-    base = {"name": config.base, "sha256": sha256_model(folder)}
+    folder, base = find_base(config.base, config.name, places.models)
     return AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).train(), base
+
+
+def find_base(base: str, name: str, models: Path) -> tuple[Path, dict[str, str]]:
+    """Return the folder of the model that `name` starts from, and its name and hash.
+
+    Raises
+    ------
+    ArticulensError
+        When it is not there.
+    """
+    folder = models / base
+    if not (folder / WEIGHTS).is_file():
+        raise ArticulensError(
+            f"{folder}: {name} starts from {base}, which is not there; train it first, or give --models."
+        )
+    return folder, {"name": base, "sha256": sha256_model(folder)}
 
 
 def _objective(
@@ -192,9 +203,7 @@ class _Run:
             parameter.requires_grad_(not (stage.frozen_front_end and name.startswith("feature_extractor.")))
         network.train()
         parameters = [p for p in (*network.parameters(), *objective.heads.parameters()) if p.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-        if moments:
-            restore_optimizer(optimizer, moments)
+        optimizer = make_optimizer(parameters, moments)
         forward = torch.compile(network) if self.config.compile else network
         started, numbers = time.perf_counter(), list[dict[str, float]]()
         while progress.step < stage.steps:
@@ -202,19 +211,11 @@ class _Run:
             rng = np.random.default_rng([self.config.seed, index, step])
             torch.manual_seed(_seed(self.config.seed, index, step))
             batch = {name: tensor.to(self.device) for name, tensor in objective.draw(rng).items()}
-            for group in optimizer.param_groups:
-                group["lr"] = stage.learning_rate * schedule(step, stage.steps)
             with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.config.dtype == "bf16"):
                 loss, more = objective.loss(forward, batch)
-            if not torch.isfinite(loss):
-                raise ArticulensError(
-                    f"{self.config.name}: the loss of step {step} is {float(loss)}, expected a finite number; lower "
-                    "learning_rate."
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-            optimizer.step()
+            descend(
+                optimizer, loss, stage.learning_rate * schedule(step, stage.steps), f"{self.config.name}: step {step}"
+            )
             progress.step += 1
             numbers.append({"loss": float(loss.detach()), **more})
             if progress.step % self.config.log_every == 0 or progress.step == stage.steps:
@@ -235,6 +236,34 @@ class _Run:
             folder = self.path.parent / "milestones" / f"{done:06d}"
             facts = {"name": self.config.name, "step": done, "of": total}
             save_model(folder, self.network, objective.heads, objective.about, facts)
+
+
+def make_optimizer(
+    parameters: Iterable[torch.nn.Parameter], moments: dict[str, torch.Tensor] | None
+) -> torch.optim.Optimizer:
+    """Return the optimiser of all trainings, as a checkpoint left it if there is one; `descend` gives it its rate."""
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
+    if moments:
+        restore_optimizer(optimizer, moments)
+    return optimizer
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float, place: str) -> None:
+    """Take one step down a loss, gradients clipped at `CLIP`.
+
+    Raises
+    ------
+    ArticulensError
+        When the loss is not finite; `place` says where.
+    """
+    if not torch.isfinite(loss):
+        raise ArticulensError(f"{place}: the loss is {float(loss)}, expected a finite number; lower learning_rate.")
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], CLIP)
+    optimizer.step()
 
 
 def schedule(step: int, steps: int) -> float:

@@ -19,16 +19,16 @@ from torch.nn.functional import cross_entropy
 
 from articulens.encoders.base import library_versions
 from articulens.errors import ArticulensError
-from articulens.files import atomic_write, sha256_file, sha256_text
-from articulens.pretraining.checkpoint import Progress, read_checkpoint, restore_optimizer, save_checkpoint
-from articulens.pretraining.trainer import CLIP, schedule
+from articulens.files import atomic_write, sha256_file, sha256_text, write_json
+from articulens.pretraining.checkpoint import Progress, read_checkpoint, save_checkpoint
+from articulens.pretraining.saving import FACTS, WEIGHTS
+from articulens.pretraining.trainer import descend, find_base, make_optimizer, schedule
 from articulens.speechlm.held_out import read_held_out
 from articulens.speechlm.loading import open_speech_lm
 from articulens.speechlm.material import SHARES, Material, Reader, make_vocabulary
 from articulens.speechlm.recipes import Recipe
 from articulens.speechlm.vocabulary import Vocabulary
 
-WEIGHTS, FACTS = "model.safetensors", "training.json"
 #: Held-out documents of each kind that a point of the curve is measured on: so many batches, always the same.
 VALIDATION = 2
 
@@ -72,28 +72,18 @@ def train(
     key = sha256_text([json.dumps(recipe.to_dict(), sort_keys=True), str(base), material.fingerprint])
     path = out / "checkpoint.safetensors"
     progress, parts = read_checkpoint(path, key) if path.exists() else (Progress(), {})
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     if parts:
         network.model.load_state_dict(parts["network"])
-        restore_optimizer(optimizer, parts["optimizer"])
+    optimizer = make_optimizer(network.parameters(), parts.get("optimizer"))
     weight = torch.where(torch.from_numpy(vocabulary.is_text), recipe.text_weight, 1.0)
     started, losses = time.perf_counter(), list[float]()
     while progress.step < recipe.steps:
         rng = np.random.default_rng([recipe.seed, progress.step])
         tokens = torch.from_numpy(reader.draw(rng))
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule(progress.step, recipe.steps)
         logits = network(tokens[:, :-1]).logits
         loss = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), weight=weight)
-        if not torch.isfinite(loss):
-            raise ArticulensError(
-                f"{recipe.name}: the loss of step {progress.step} is {float(loss)}, expected a finite number; lower "
-                "learning_rate."
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        rate = recipe.learning_rate * schedule(progress.step, recipe.steps)
+        descend(optimizer, loss, rate, f"{recipe.name}: step {progress.step}")
         losses.append(float(loss.detach()))
         progress.step += 1
         if progress.step % recipe.log_every == 0 or progress.step == recipe.steps:
@@ -112,7 +102,7 @@ def add_held_out(folder: Path, material: Material) -> None:
     """Measure a saved model on held-out speech (see `read_held_out`) and add that to its ``training.json``."""
     facts = json.loads((folder / FACTS).read_text("utf-8"))
     found = read_held_out(open_speech_lm(str(folder), device="cpu"), material.held_out)
-    _write_json(folder / FACTS, facts | {"held_out": found})
+    write_json(folder / FACTS, facts | {"held_out": found})
 
 
 def held_out_losses(network: Any, vocabulary: Vocabulary, checks: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -147,19 +137,14 @@ def _begin(recipe: Recipe, vocabulary: Vocabulary, models: Path) -> tuple[Any, d
     from transformers import LlamaConfig, LlamaForCausalLM
 
     if recipe.base is not None:
-        folder = models / recipe.base
-        if not (folder / WEIGHTS).is_file():
-            raise ArticulensError(
-                f"{folder}: {recipe.name} starts from {recipe.base}, which is not there; train it first, or give "
-                "--models."
-            )
+        folder, base = find_base(recipe.base, recipe.name, models)
         network = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         if network.config.vocab_size != vocabulary.size:
             raise ArticulensError(
                 f"{folder}: the base has {network.config.vocab_size} tokens, expected {vocabulary.size} of this "
                 "vocabulary; train the base again."
             )
-        return network.train(), {"name": recipe.base, "sha256": sha256_file(folder / WEIGHTS)}
+        return network.train(), base
     config = LlamaConfig(
         vocab_size=vocabulary.size,
         hidden_size=recipe.hidden_size,
@@ -184,7 +169,7 @@ def _save(folder: Path, network: Any, vocabulary: Vocabulary, material: Material
     vocabulary.tokenizer.save_pretrained(folder)
     material.codebook.save(folder)
     config = json.loads(network.config.to_json_string())
-    _write_json(folder / "config.json", config | {"architectures": [type(network).__name__], "dtype": "float32"})
+    write_json(folder / "config.json", config | {"architectures": [type(network).__name__], "dtype": "float32"})
     tensors = {
         name: tensor.detach().to(torch.float16).contiguous()
         for name, tensor in network.state_dict().items()
@@ -192,14 +177,8 @@ def _save(folder: Path, network: Any, vocabulary: Vocabulary, material: Material
     }
     with atomic_write(folder / WEIGHTS) as stream:
         stream.write(save(tensors, metadata={"format": "pt"}))
-    _write_json(folder / FACTS, facts | {"sha256": {WEIGHTS: sha256_file(folder / WEIGHTS)}})
+    write_json(folder / FACTS, facts | {"sha256": {WEIGHTS: sha256_file(folder / WEIGHTS)}})
     return folder
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with atomic_write(path, "w") as stream:
-        json.dump(value, stream, indent=1, ensure_ascii=False)
-        stream.write("\n")
 
 
 def _facts(

@@ -19,7 +19,7 @@ from torch.nn.functional import kl_div
 
 from articulens.corpora.limits import read_bytes
 from articulens.errors import ArticulensError
-from articulens.files import atomic_write
+from articulens.files import atomic_write, write_json
 from articulens.speechlm.model import SpeechLM
 from articulens.speechlm.sequences import Tokens
 
@@ -68,9 +68,7 @@ class TunedLens:
         }
         with atomic_write(folder / WEIGHTS) as stream:
             stream.write(save(tensors))
-        with atomic_write(folder / CARD, "w") as stream:
-            json.dump(self.card, stream, indent=1, ensure_ascii=False)
-            stream.write("\n")
+        write_json(folder / CARD, self.card)
         return folder
 
 

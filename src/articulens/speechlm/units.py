@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from articulens.corpora.limits import read_bytes
 from articulens.encoders.base import Encoder, choose_layers
 from articulens.errors import ArticulensError
-from articulens.files import atomic_write
+from articulens.files import atomic_write, write_json
 
 WEIGHTS, CARD = "codebook.safetensors", "codebook.json"
 _FORMAT = 1
@@ -166,9 +166,7 @@ class Codebook:
         folder = Path(folder)
         with atomic_write(folder / WEIGHTS) as stream:
             stream.write(save({"centroids": np.ascontiguousarray(self.centroids, dtype=np.float32)}))
-        with atomic_write(folder / CARD, "w") as stream:
-            json.dump({"format": _FORMAT, **self.card}, stream, indent=1, ensure_ascii=False)
-            stream.write("\n")
+        write_json(folder / CARD, {"format": _FORMAT, **self.card})
         return folder
 
 
