@@ -48,6 +48,7 @@ device: str = "auto"  # auto, cpu or cuda
 results: str = "../cache/results"  # folder of the tables behind the figures
 
 # %%
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ CROSS = "cross_utterance"
 
 
 # %%
-def noise(rng: np.random.Generator, dims: int = 64, frames: int = 80, likeness: float = 0.9) -> np.ndarray:
+def noise(rng: np.random.Generator, dims: int = 192, frames: int = 80, likeness: float = 0.9) -> np.ndarray:
     x = rng.normal(size=(frames, dims))
     for t in range(1, frames):
         x[t] = likeness * x[t - 1] + np.sqrt(1 - likeness**2) * x[t]
@@ -122,9 +123,18 @@ known = pd.concat(
 known.pivot(index="form", columns="truth", values=["cka", "low", "high"]).loc[FORMS].round(3)
 
 # %% [markdown]
-# The truth is in the head of the table. Only the last form finds both; from here on it is meant where no other is named.
-# Its intervals are those of half-samples: half of the utterances at a time, whose spread is that of the whole. (Drawn with
-# replacement, an utterance would meet its own copy.)
+# The truth is in the head of the table. Which forms have it in their interval, both times?
+
+# %%
+covered = known.assign(inside=known["truth"].between(known["low"], known["high"])).groupby("form")["inside"].all()
+print(
+    f"Both truths lie in the intervals of: {', '.join(covered.index[covered]) or 'none'}; not of: {', '.join(covered.index[~covered]) or 'none'}."
+)
+
+# %% [markdown]
+# From here on the cross-utterance form is meant where no other is named. Its intervals are those of half-samples: half of the
+# utterances at a time, whose spread is that of the whole. (Drawn with replacement, an utterance would meet its own copy.) They
+# are for other utterances of *these* speakers.
 #
 # ## Listen
 #
@@ -197,6 +207,7 @@ if best != CROSS:
         f"Not shown: the cross-utterance form; {len(heard)} utterances are too few, so debiased CKA is shown, which is too high."
     )
     repairings = 0
+repairings = min(repairings, len(heard) - 1)
 by_model = {name: [(name, layer) for layer in e.layers] for name, e in encoders.items()}
 several = (
     pd.Series([f.speaker for f in heard]).value_counts() > 1
@@ -264,23 +275,21 @@ similarity_matrix(
 )
 
 # %% [markdown]
-# Each model's layers beside its own neighbours, and the best match that they find elsewhere:
+# Each model's layers beside its own neighbours, and the best match that they find elsewhere. The best of so many pairs is too
+# good: it is chosen in one half of the utterances and scored in the other, again and again.
 
 # %%
 rows = []
 for a in together:
     for b in together:
-        grid = similarity_grid(found.table, [a], [b], form=best)
-        values = grid.to_numpy()
-        values = np.where(np.eye(len(values), dtype=bool), np.nan, values) if a == b else values
-        if np.isfinite(values).any():
-            at = np.unravel_index(np.nanargmax(values), values.shape)
-            (value, half) = found.of((a, grid.index[at[0]][1]), (b, grid.columns[at[1]][1]), best)
-            rows.append(
-                {"model": a, "with": b, "layers": f"{grid.index[at[0]][1]} and {grid.columns[at[1]][1]}", "cka": value}
-            )
-matches = pd.DataFrame(rows)
-matches.pivot(index="model", columns="with", values="cka").reindex(index=together, columns=together).round(2)
+        choices = [(v, w) for v, w in pairs_of([a], [b]) if v != w and np.isfinite(found.of(v, w, best)[0])]
+        if choices:
+            (top, other), *_ = found.best(choices, best)
+            value, low, high = found.interval(choices, best)
+            sure_of = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
+            rows.append({"model": a, "with": b, "match": f"{top[1]} and {other[1]}: {value:.2f}{sure_of}"})
+matches = pd.DataFrame(rows, columns=["model", "with", "match"])
+matches.pivot(index="model", columns="with", values="match").reindex(index=together, columns=together).fillna("")
 
 # %% [markdown]
 # ## Raw and standardised
@@ -344,11 +353,10 @@ similarity_profiles(found.table, towards, [*speech, *speaker_models], form=best,
 
 
 # %%
-def peak(name: str, label: tuple, frame_level: bool = True) -> pd.Series | None:
-    """Return the layer that is most alike to a label, of those with a state for each frame."""
+def pairs_to(name: str, label: tuple, frame_level: bool = True) -> list:
+    """Return the layers of a model, each with the label: all, or those with a state for each frame."""
     rows = toward(found.table, label, [name], form=best).dropna(subset=["cka"])
-    rows = rows[rows["layer"] != "embedding"] if frame_level else rows
-    return rows.loc[rows["cka"].idxmax()] if len(rows) else None
+    return [((name, layer), label) for layer in rows["layer"] if layer != "embedding" or not frame_level]
 
 
 def sure(low: float, high: float) -> str:
@@ -358,15 +366,18 @@ def sure(low: float, high: float) -> str:
 LABELLED = {"phones": "phones", "speaker": "speakers"}
 for label in labels:
     for name in [*speech, *speaker_models, *references]:
-        row = peak(name, label, frame_level=False)
-        if row is not None:
+        if choices := pairs_to(name, label, frame_level=False):
+            value, low, high = found.interval(choices, best)
+            layer = found.best(choices, best)[0][0][1]
             print(
-                f"{name} is most alike to the {LABELLED[label[0]]} at layer {row['layer']}: {row['cka']:.3f} ({sure(row['low'], row['high'])})."
+                f"{name} is most alike to the {LABELLED[label[0]]} at layer {layer}: {value:.3f} ({sure(low, high)})."
             )
 if not labels:
     print("Not shown: where phones and speakers sit; there are no labels.")
 
 # %% [markdown]
+# Here and below, the value of a layer that was chosen as the best is from utterances that did not choose it.
+#
 # ## Small beside large
 
 # %% mystnb={"figure": {"caption": "Layers of a small model beside those of a large one of the same kind.", "name": "fig-sizes"}}
@@ -429,23 +440,27 @@ similarity_matrices(
 
 
 # %%
-def cell(states: str, a: tuple, b: tuple, column: str = "cka") -> float:
+def cell(states: str, a: tuple, b: tuple) -> pd.Series:
     rows = of_states[states].set_index(["form", "model_a", "layer_a", "model_b", "layer_b"])
-    return float(rows.loc[(CROSS, *a, *b), column])
+    return rows.loc[(CROSS, *a, *b)]
+
+
+def read(row: pd.Series) -> str:
+    return f"{row['cka']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
 if of_states:
     first = ((real, "0"), (twin, "0"))
     print(
-        f"The first layer of {real} and of its twin, which has learned nothing, have {cell('raw', *first):.2f}; wrong pairs of "
-        f"utterances have {cell('raw', *first, 'null_mean'):.2f}. Without what depends on the frame number alone it is "
-        f"{cell('without place', *first):.2f}, and wrong pairs have {cell('without place', *first, 'null_mean'):.2f}."
+        f"The first layer of {real} and of its twin, which has learned nothing, have {read(cell('raw', *first))}; wrong pairs of "
+        f"utterances have {cell('raw', *first)['null_mean']:.2f}. Without what depends on the frame number alone it is "
+        f"{read(cell('without place', *first))}, and wrong pairs have {cell('without place', *first)['null_mean']:.2f}."
     )
     for name in (real, twin):
         deep = ((name, "3"), (sound, "0"))
         print(
-            f"Layer 3 of {name} with the sound: {cell('raw', *deep):.2f} raw, {cell('without place', *deep):.2f} without the frame "
-            "number."
+            f"Layer 3 of {name} with the sound: {read(cell('raw', *deep))} raw, {read(cell('without place', *deep))} without the "
+            "frame number (95 % over utterances)."
         )
 
 # %% [markdown]
@@ -463,7 +478,22 @@ published = pd.read_csv("../data/published.csv")
 record(files=["../data/published.csv"])
 published[published["experiment"] == "Ashihara2024"][["model", "group", "quantity", "value", "source", "how_known"]]
 
+# %% [markdown]
+# A rule stands beside each verdict, but **rules were changed after first results had been seen**. The margin of S1 was at first a
+# fixed difference of CKA; now it is a share of what the best speaker model has, for a fixed one says nothing where no model comes
+# near the speakers. In a later review all three became stricter: the best of several layers is scored on utterances that did not
+# choose it, and an interval that includes 0, or is missing, decides nothing (it had counted against S2 and S3). So none of this is
+# a registered test.
+
+
 # %%
+def verdict_of(judged: list) -> str:
+    """Return what a rule says that asks the same of several models: True for yes, False for no, None for unclear."""
+    if any(judged):
+        return "holds" if all(judged) else "holds in part"
+    return "does not hold" if judged and None not in judged else "not shown"
+
+
 verdicts = Verdicts()
 phones, speaker = (next((v for v in labels if v[0] == kind), None) for kind in ("phones", "speaker"))
 claim = "A better representation of speech does not guarantee a better representation of speakers"
@@ -472,20 +502,18 @@ rule = (
     f"its best layer): holds for these models if in some of them that one is not more alike to the speakers by "
     f"{100 * margin:.0f} % of what the best speaker model has (interval below that), does not hold if in all of them it is (interval above 0)"
 )
-peaks = [peak(name, speaker, frame_level=False) for name in speaker_models if speaker]
-yard = max([row["cka"] for row in peaks if row is not None], default=float("nan"))
+of_speakers = [pair for name in speaker_models if speaker for pair in pairs_to(name, speaker, frame_level=False)]
+yard = found.best(of_speakers, best)[1] if of_speakers and best == CROSS else float("nan")
+asked = list(permutations(speech, 2)) if phones and yard > 0 else []
 told, not_better, better = [], [], []
-for a in speech if phones and speaker and best == CROSS and yard > 0 else []:
-    for b in speech:
-        if a != b:
-            at = {(m, v): (m, peak(m, v)["layer"]) for m in (a, b) for v in (phones, speaker)}
-            more = {v: found.difference((at[a, v], v), (at[b, v], v), best) for v in (phones, speaker)}
-            if more[phones][1] > 0:
-                words = [f"{v[0]} {d:+.3f} ({sure(low, high)})" for v, (d, low, high) in more.items()]
-                told.append(f"{a} minus {b}: {', '.join(words)}")
-                not_better.append(more[speaker][2] < margin * yard)
-                better.append(more[speaker][1] > 0)
-if not (phones and speaker and best == CROSS and yard > 0):
+for a, b in asked:
+    more = {v: found.difference(pairs_to(a, v), pairs_to(b, v), best) for v in (phones, speaker)}
+    if more[phones][1] > 0:
+        words = [f"{v[0]} {d:+.3f} ({sure(low, high)})" for v, (d, low, high) in more.items()]
+        told.append(f"{a} minus {b}: {', '.join(words)}")
+        not_better.append(more[speaker][2] < margin * yard)
+        better.append(more[speaker][1] > 0)
+if not (phones and yard > 0):
     verdict, because = (
         "not shown",
         "phone labels, a speaker model and two speakers with two utterances each are needed.",
@@ -494,6 +522,7 @@ elif not told:
     verdict, because = "not shown", "no speech model is surely more alike to the phones than another."
 else:
     verdict = "holds for these models" if any(not_better) else "does not hold" if all(better) else "not shown"
+    told = [f"{len(told)} of {len(asked)} ordered pairs, each with intervals of its own", *told]
     because = "; ".join([*told, f"the best speaker model has {yard:.3f} of the speakers"]) + "."
 verdicts.judge("S1", claim, rule, verdict, because)
 
@@ -501,69 +530,42 @@ verdicts.judge("S1", claim, rule, verdict, because)
 claim = "Speaker models hold phones early"
 rule = (
     "holds if in every speaker model the layer most alike to the phones is the input or the first block, and more alike than the last "
-    "frame-level layer (95 % interval of the difference above 0); partly if in one"
+    "frame-level layer (95 % interval of the difference above 0); in part if in one; does not hold if it is a later layer in every one"
 )
 judged, told = [], []
 for name in speaker_models if phones and best == CROSS else []:
-    layers = [layer for layer in encoders[name].layers if layer != "embedding"]
-    top = peak(name, phones)["layer"]
-    d, low, high = (
-        found.difference(((name, top), phones), ((name, layers[-1]), phones), best)
-        if top != layers[-1]
-        else (0.0, 0.0, 0.0)
+    layers = pairs_to(name, phones)
+    (_, top), _ = found.best(layers, best)[0]
+    d, low, high = found.difference(layers, layers[-1:], best)
+    early = (name, top) in [view for view, _ in layers[:2]]
+    judged.append(True if early and low > 0 else False if not early and np.isfinite(low) else None)
+    told.append(
+        f"{name}: most at {top} of {', '.join(layer for (_, layer), _ in layers)}; {d:+.3f} against the last ({sure(low, high)})"
     )
-    judged.append(top in layers[:2] and low > 0)
-    told.append(f"{name}: most at {top} of {', '.join(layers)}; {d:+.3f} against the last ({sure(low, high)})")
-verdict = (
-    "holds"
-    if judged and all(judged)
-    else "holds in part"
-    if any(judged)
-    else "does not hold"
-    if judged
-    else "not shown"
-)
-verdicts.judge(
-    "S2", claim, rule, verdict, "; ".join(told) + "." if told else "speaker models and labels of phones are needed."
-)
+because = "; ".join(told) + "." if told else "speaker models and labels of phones are needed."
+verdicts.judge("S2", claim, rule, verdict_of(judged), because)
 
 # %%
 claim = "Speech models have distinctive deep layers"
 rule = (
     "holds if in every speech model the best match of the last block among the layers of the speaker models is below that of the first "
-    "layer (95 % interval of the difference below 0); partly if in one"
+    "layer (95 % interval of the difference below 0); in part if in one; does not hold if it is above in every one (interval above 0)"
 )
 judged, told = [], []
 for name in models if speaker_models and best == CROSS else []:
     blocks = [layer for layer in encoders[name].layers if layer != "final"]
-    grid = similarity_grid(found.table, [name], speaker_models, form=best)
-    match = {
-        layer: grid.columns[int(np.nanargmax(grid.loc[(name, layer)].to_numpy()))] for layer in (blocks[0], blocks[-1])
-    }
-    d, low, high = found.difference(
-        ((name, blocks[-1]), match[blocks[-1]]), ((name, blocks[0]), match[blocks[0]]), best
+    first, last = (
+        [((name, layer), view) for other in speaker_models for view in by_model[other]]
+        for layer in (blocks[0], blocks[-1])
     )
-    judged.append(high < 0)
+    d, low, high = found.difference(last, first, best)
+    judged.append(True if high < 0 else False if low > 0 else None)
+    matched = [" ".join(found.best(pairs, best)[0][1]) for pairs in (last, first)]
     told.append(
-        f"{name}: layer {blocks[-1]} finds {' '.join(match[blocks[-1]])}, layer {blocks[0]} {' '.join(match[blocks[0]])}; "
-        f"{d:+.3f} ({sure(low, high)})"
+        f"{name}: layer {blocks[-1]} finds {matched[0]}, layer {blocks[0]} {matched[1]}; {d:+.3f} ({sure(low, high)})"
     )
-verdict = (
-    "holds"
-    if judged and all(judged)
-    else "holds in part"
-    if any(judged)
-    else "does not hold"
-    if judged
-    else "not shown"
-)
-verdicts.judge(
-    "S3",
-    claim,
-    rule,
-    verdict,
-    "; ".join(told) + "." if told else "speech models, speaker models and four utterances are needed.",
-)
+because = "; ".join(told) + "." if told else "speech models, speaker models and four utterances are needed."
+verdicts.judge("S3", claim, rule, verdict_of(judged), because)
 
 # %%
 verdicts.save(Path(results) / "08_verdicts.parquet")

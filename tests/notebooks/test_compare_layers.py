@@ -13,7 +13,7 @@ QUICK = {
     "models": ["mfcc"], "speaker_models": ["tiny-ecapa"], "references": ["mfcc+1", "logmel"], "also": ["logmel+1"],
     "focus": "mfcc", "draws": 10, "repairings": 2, "device": "cpu", "batch": 64,
 }  # fmt: skip
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compare layers")]
+pytestmark = pytest.mark.slow
 
 
 def test_what_is_said_is_in_the_tables(run_page, tmp_path):
@@ -62,6 +62,7 @@ def test_small_corpora(selection, said, run_page, tmp_path):
     )
     assert said in page.text and len(page.figures) >= page.promised
     assert not re.search(r"\bnan\b", page.text, flags=re.IGNORECASE), page.text
+    assert page.text.count("Verdict: not shown.") == 3, "without an interval nothing is judged"
 
 
 def test_a_folder_of_sound_has_no_labels(run_page, tmp_path):

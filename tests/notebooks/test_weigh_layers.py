@@ -14,7 +14,7 @@ QUICK = {
     "per_speaker": 2, "passes": 2, "seeds": [0], "device": "cpu",
 }  # fmt: skip
 FEW = ["FIN02", "FIN03", "FIN04", "RUS02", "RUS03", "RUS04"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("weigh layers")]
+pytestmark = pytest.mark.slow
 
 
 def test_what_is_said_is_in_the_tables(run_page, tmp_path):
