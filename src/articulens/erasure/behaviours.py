@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.cluster import MiniBatchKMeans
 
+from articulens.corpora.labels import phone_indicators
 from articulens.encoders.base import States
 from articulens.erasure.concepts import Concepts
 
@@ -75,13 +76,9 @@ class PhoneProbe(Behaviour):
 
     def _truth(self, utterance: str, times_s: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the labelled frames, and the number of the phone of each."""
-        truth = np.full(len(times_s), -1)
-        for start, end, label in self.labels.get(utterance, ()):
-            phone = label.strip().replace("ː", "")
-            if phone in self.phones:
-                truth[(times_s >= start) & (times_s < end)] = self.phones.index(phone)
-        kept = np.flatnonzero(truth >= 0)
-        return torch.from_numpy(kept), torch.from_numpy(truth[kept])
+        said = phone_indicators(self.labels.get(utterance, ()), times_s, self.phones)
+        kept = np.flatnonzero(said.any(axis=1))
+        return torch.from_numpy(kept), torch.from_numpy(said[kept].argmax(axis=1))
 
     def _accuracy(self, states: torch.Tensor, kept: torch.Tensor, wanted: torch.Tensor) -> float:
         return float(((states.cpu()[kept] @ self.b + self.c).argmax(-1) == wanted).float().mean())

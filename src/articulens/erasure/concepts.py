@@ -15,12 +15,13 @@ import torch
 
 from articulens.agreement import Agreement
 from articulens.corpora.corpus import Corpus
-from articulens.corpora.labels import SILENCE, Interval
+from articulens.corpora.labels import phone_indicators
 from articulens.corpora.schema import Utterance
 from articulens.encoders import open_encoder
 from articulens.encoders.base import Encoder
 from articulens.erasure.erasers import Eraser
 from articulens.errors import ArticulensError, suggest
+from articulens.evaluation.knowledge import phones_of
 from articulens.moments import Accumulator, Array, Moments
 from articulens.probes.linear import LinearProbe
 from articulens.sweep import stream
@@ -83,9 +84,9 @@ class Concepts:
         return whole.select_targets(index)
 
     def decodability(
-        self, layer: str, eraser: Eraser | None, train: Sequence[str], test: Sequence[str], concept: str = ARTICULATION
+        self, layer: str, eraser: Eraser | None, train: Sequence[str], test: Sequence[str]
     ) -> pd.DataFrame:
-        """Return how well a linear probe finds a concept after erasure: r, mean over its columns.
+        """Return how well a linear probe finds articulation after erasure: r, mean over channels.
 
         Parameters
         ----------
@@ -93,32 +94,30 @@ class Concepts:
             Where, and what was erased (None: nothing).
         train, test
             Cells that the eraser was fitted on, and others.
-        concept
-            To be found.
 
         Returns
         -------
-        DataFrame of ``cell``, ``probe``, ``r``. Probe ``"refit, training"``: least squares on all of `train`, scored on
-        itself, with the cell called ``training``. ``"refit, held out"``: ridge on the other cells of `test`, scored on
-        each.
+        DataFrame of ``cell``, ``speaker``, ``probe``, ``r``. Probe ``"refit, training"``: least squares on all of
+        `train`, scored on itself, with cell and speaker called ``training``. ``"refit, held out"``: ridge on the other
+        cells of `test`, scored on each.
         """
 
         def erased(cells: Sequence[str]) -> Moments:
-            m = self.of(concept, layer, cells)
+            m = self.of(ARTICULATION, layer, cells)
             return eraser.moments(m) if eraser else m
 
         whole = erased(train)
         probe = LinearProbe(0.0).fit_moments(whole)
-        rows = [("training", "refit, training", _mean_r(Agreement.of(*probe.weights, whole).r))]
-        test = [cell for cell in test if cell in self.cells[layer]]
-        parts = {cell: erased([cell]) for cell in test} if concept != PHONES else {}
+        rows = [("training", "training", "refit, training", _mean_r(Agreement.of(*probe.weights, whole).r))]
+        parts = {cell: erased([cell]) for cell in test if cell in self.cells[layer]}
         for cell in parts:
             others = [m for other, m in parts.items() if other != cell]
             if not others:
                 continue
             probe = LinearProbe(PENALTY, standardize=True).fit_moments(Moments.sum(others))
-            rows.append((cell, "refit, held out", _mean_r(Agreement.of(*probe.weights, parts[cell]).r)))
-        return pd.DataFrame(rows, columns=["cell", "probe", "r"])
+            r = _mean_r(Agreement.of(*probe.weights, parts[cell]).r)
+            rows.append((cell, self.speakers[cell], "refit, held out", r))
+        return pd.DataFrame(rows, columns=["cell", "speaker", "probe", "r"])
 
     def phone_probe(self, layer: str, train: Sequence[str]) -> tuple[list[str], Array, Array]:
         """Return phones, weights ``(p, phones)`` and intercept of a ridge classifier that takes the largest score."""
@@ -155,8 +154,7 @@ def gather(
         When an utterance cannot be used.
     """
     options = options or TargetOptions(frames="speech")
-    labels = {u.id: _plain(corpus.read_intervals(u)) for u in corpus if u.labels is not None}
-    phones = sorted({label for every in labels.values() for *_, label in every}) if len(labels) == len(corpus) else []
+    phones = phones_of(corpus)
     mel = open_encoder("logmel", device="cpu")
     columns = (*options.channels, *(f"{PHONES}:{p}" for p in phones), *(f"{MEL}:{i}" for i in range(mel.width)))
     table = corpus.to_frame().set_index("id", drop=False)[["speaker"]]
@@ -167,7 +165,8 @@ def gather(
         index = np.flatnonzero(keep)
         times = states.times_s[index]
         heard = _at(times, *_mel(mel, corpus, utterance))
-        z = np.hstack([y, _one_hot(times, labels[utterance.id], phones) if phones else y[:, :0], heard])
+        said = phone_indicators(corpus.read_intervals(utterance) if phones else (), times, phones)
+        z = np.hstack([y, said, heard])
         targets, cell = torch.from_numpy(z), str(getattr(utterance, by))
         for layer, x in states.layers.items():
             if cell not in sums[layer]:
@@ -211,19 +210,8 @@ def _by_cell(m: Moments, channels: int) -> Moments:
 
 
 def _mean_r(r: Array) -> float:
-    return float(np.nanmean(r)) if np.isfinite(r).any() else 0.0
-
-
-def _plain(intervals: Sequence[Interval]) -> list[Interval]:
-    """Leave off length marks, so that a phone is one whatever its length."""
-    return [(a, b, label.strip().replace("ː", "")) for a, b, label in intervals if label.strip() not in SILENCE]
-
-
-def _one_hot(times: Array, intervals: Sequence[Interval], phones: Sequence[str]) -> Array:
-    z = np.zeros((len(times), len(phones)))
-    for start, end, label in intervals:
-        z[(times >= start) & (times < end), phones.index(label)] = 1.0
-    return z
+    """Return the mean over channels; where a probe has nothing left to go by, its reading does not vary: r is 0."""
+    return float(np.nan_to_num(r).mean())
 
 
 def _mel(mel: Encoder, corpus: Corpus, utterance: Utterance) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from articulens.corpora.corpus import Corpus
+from articulens.encoders.audio import prepare_audio
 from articulens.encoders.base import Encoder
 from articulens.encoders.changing import Replay, changing, running
 from articulens.erasure.behaviours import Behaviour, PhoneProbe, Units, compare
@@ -81,7 +82,9 @@ class Plan:
 
 
 def spread(layers: Sequence[str], number: int) -> list[str]:
-    """Return so many blocks' outputs of `layers`, from the first to the last, evenly."""
+    """Return so many blocks' outputs of `layers`, from the first to the last, evenly; ArticulensError for none."""
+    if number < 1:
+        raise ArticulensError(f"{number} layers to erase at were asked for; ask for 1 or more.")
     blocks = [layer for layer in layers if layer.isdigit() and layer != "0"]
     places = np.linspace(0, len(blocks) - 1, min(number, len(blocks))).round().astype(int)
     return [blocks[i] for i in dict.fromkeys(places.tolist())]
@@ -108,9 +111,9 @@ def few(corpus: Corpus, each: int) -> Corpus:
     """Return at most `each` utterances of every speaker, spread evenly over what was read."""
     chosen = []
     for speaker in corpus.speakers:
-        own = [u for u in corpus if u.speaker == speaker]
+        own = [u.id for u in corpus if u.speaker == speaker]
         chosen += [own[round(i)] for i in np.linspace(0, len(own) - 1, min(each, len(own)))]
-    return Corpus(corpus.name, corpus.root, chosen, corpus.recipe, corpus.skipped)
+    return corpus.select(id=chosen)
 
 
 def erase(
@@ -151,7 +154,7 @@ def erase(
     damage, residual
         `damage`: one row for ``layer, method, concept, rank, draw, dose, measure, read_at, fold, speaker``, mean
         over utterances. `residual`: what a probe finds after erasure, ``layer, method, concept, rank, draw, dose,
-        cell, probe, r``. Both with ``removed``, the share of variance that went.
+        cell, speaker, probe, r``. Both with ``removed``, the share of variance that went.
 
     Raises
     ------
@@ -164,9 +167,11 @@ def erase(
     last = encoder.layers[-1]
     for k, (train, test) in enumerate(folds_of(list(concepts.cells[last]), folds)):
         utterances = [u for u in corpus if str(getattr(u, by)) in test]
-        items = [corpus.read_audio(u) for u in utterances]
-        if not items:
+        if not utterances:
             continue
+        rate = encoder.clock.rate_hz  # resampled once, for every eraser hears them again
+        items = [(prepare_audio(*corpus.read_audio(u), encoder.clock, normalize=False, source=str(u.audio)), rate)
+                 for u in utterances]  # fmt: skip
         rng = np.random.default_rng([seed, k])
         replay = Replay(encoder)
         with replay.listening():

@@ -183,7 +183,10 @@ def _letters(repository: Repository, encoder: Encoder, corpus: Corpus) -> list[B
         lambda: AutoModelForCTC.from_pretrained(repository.place, trust_remote_code=False, weights_only=True, **where)
     )
     path = repository.read(lambda: cached_file(repository.place, "vocab.json", **where))
-    letters: dict[str, int] = json.loads(Path(str(path)).read_text("utf-8"))
+    try:
+        letters: dict[str, int] = json.loads(Path(str(path)).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArticulensError(f"{path}: the letters cannot be read ({error}); restore the file.") from error
     vocabulary = [""] * network.lm_head.out_features
     for letter, i in letters.items():
         if i < len(vocabulary):

@@ -187,6 +187,9 @@ def test_the_letters_of_a_fine_tuned_model_are_read_as_it_reads_them(tmp_path, s
     assert torch.allclose(ours[:, 0], logits[:, 9], atol=1e-3)
     assert torch.allclose(ours[:, 1:10], logits[:, :9], atol=1e-3)
     assert head.said[u.id] == [c for c in "|".join(u.text.lower().split()) if c in letters]
+    (tmp_path / "vocab.json").write_text("{")
+    with pytest.raises(ArticulensError, match=r"vocab.json: the letters cannot be read"):
+        open_heads(str(tmp_path), network, speech)
 
 
 def test_a_corpus_without_labels_has_no_phones(toy_root):
@@ -202,6 +205,8 @@ def test_a_corpus_without_labels_has_no_phones(toy_root):
 def test_spread_takes_blocks_from_first_to_last():
     assert spread(["0", "1", "2", "3", "4", "5", "final"], 3) == ["1", "3", "5"]
     assert spread(["0", "1", "2"], 5) == ["1", "2"]
+    with pytest.raises(ArticulensError, match="0 layers to erase at were asked for"):
+        spread(["0", "1"], 0)
 
 
 # -- interchange
