@@ -36,7 +36,7 @@ languages: dict = {
     "xlsr-53-russian": "ru",
 }  # what a model hears, all for others
 minimal_pairs: str = "tabular:../data/pairs"  # minimal pairs to interchange, empty for none
-words: list = ["tyyli"]  # words of the minimal pairs, empty for all
+words: list = []  # only these words of the minimal pairs, empty means all
 depths: int = 3  # layers to erase at, spread from the first block to the last
 rank: int = 10  # directions to erase of every concept that has so many
 ranks: list = [1, 3, 20]  # other numbers of directions, at the middle one of those layers
@@ -159,7 +159,7 @@ about = ["layer", "method", "concept", "rank", "draw", "dose"]
 damage = [
     pd.DataFrame(columns=[*about, "measure", "read_at", "fold", "speaker", "damage", "removed", "share", "model"])
 ]
-residual = [pd.DataFrame(columns=[*about, "cell", "probe", "r", "removed", "model"])]
+residual = [pd.DataFrame(columns=[*about, "cell", "speaker", "probe", "r", "removed", "model"])]
 for name, plan in list(plans.items()):
     encoder, speech = heard[name]
     tested = few(speech, test_each if by == "speaker" else fit_each)
@@ -213,7 +213,11 @@ def own_measures(table: pd.DataFrame) -> pd.DataFrame:
 # %% mystnb={"figure": {"caption": "r of a probe refitted to erased states of speakers that the eraser never met, at the middle one of the layers; a dot a speaker.", "name": "fig-erase-residual"}}
 here = residual[~residual["dose"].astype(bool)]
 here = here[here["layer"] == here["model"].map(middle)]
-left = here[here["probe"] == "refit, held out"]
+left = (
+    here[here["probe"] == "refit, held out"]
+    .groupby(["model", "erased", "speaker"], sort=False, as_index=False)["r"]
+    .mean()
+)
 shown = ["nothing", "articulation", "articulation, null-space projection", "phones", "mel", "speaker"]
 speaker_dots(
     left[left["erased"].isin(shown)],
@@ -251,9 +255,10 @@ at_middle.groupby(["erased", "model", "measure"], sort=False)["damage"].mean().u
 # ## Beyond chance, beyond the sound, beyond the speaker
 #
 # Each row below is a difference of shares: what erasing articulation breaks, minus what another erasure breaks, speaker
-# by speaker, at the layer where the difference is largest. Against *random* it must be larger than chance over speakers
-# (`p`) and over subspaces (`p_subspace`): all speakers share the luck of one subspace, so a test over speakers alone
-# would call luck use. *mel* and *speaker* are erased at the same rank.
+# by speaker, at the layer where the difference is largest. The largest of several flatters, so intervals and `p` hold for
+# all layers together. Against *random* it must be larger than chance over speakers (`p`) and over subspaces
+# (`p_subspace`): all speakers share the luck of one subspace, so a test over speakers alone would call luck use. *mel*
+# and *speaker* are erased at the same rank.
 
 # %%
 judged = {}
@@ -294,7 +299,7 @@ compared = pd.DataFrame(
 write_scores(compared.round(4), Path(results) / "10_beyond.parquet")
 compared.round(3).astype(object).where(compared.notna(), "")
 
-# %% mystnb={"figure": {"caption": "What erasing articulation breaks beyond another erasure, at the layer where that is most; bars: 95 % intervals over speakers.", "name": "fig-erase-beyond"}}
+# %% mystnb={"figure": {"caption": "What erasing articulation breaks beyond another erasure, at the layer where that is most; bars: 95 % intervals over speakers, for all layers together.", "name": "fig-erase-beyond"}}
 rows = compared[compared["erased"] == "articulation"].sort_values("against", kind="stable")
 rows = rows.assign(name=rows["model"] + ", " + rows["measure"] + ", beyond " + rows["against"], group=rows["against"])
 excess_rows(rows, label="difference of shares", title="Articulation erased, beyond other erasures")
@@ -336,7 +341,7 @@ dose_response(own_measures(doses), title="Directions erased")
 # that of the other's. What is drawn is how much of the way to the other word the network's output goes.
 
 # %%
-twins, patched = None, [pd.DataFrame(columns=["model", "differs", "patched", "speaker", "transferred"])]
+twins, patched = None, [pd.DataFrame(columns=["model", "differs", "patched", "word", "speaker", "transferred"])]
 try:
     twins = open_corpus(minimal_pairs) if minimal_pairs else None
 except ArticulensError as error:
@@ -349,13 +354,14 @@ for name in names if twins is not None else []:
         print(f"Not shown: interchange in {name}; the minimal pairs were said by others than these {folds} folds need.")
         continue
     table = patch(
-        twins.select(speaker=shared, sentence=words or list(twins.to_frame()["sentence"])), heard[name][0], gathered[name], heads[name], layers=plans[name].layers,
-        patched=[("lips", 4), ("tongue", 4)], draws=draws, folds=folds, seed=seed,
+        twins.select(speaker=shared, **({"sentence": words} if words else {})), heard[name][0], gathered[name],
+        heads[name], layers=plans[name].layers, patched=[("lips", 4), ("tongue", 4)], draws=draws, folds=folds, seed=seed,
     )  # fmt: skip
     patched.append(table.assign(model=name, patched=erasure_words(table)))
 interchanged = pd.concat(patched[1:] or patched, ignore_index=True)
 write_scores(interchanged.round({"transferred": 4}), Path(results) / "10_interchange.parquet")
-print(f"{len(interchanged)} interchanges")
+said = [f"{word} ({part['speaker'].nunique()} speakers)" for word, part in interchanged.groupby("word", sort=False)]
+print(f"{len(interchanged)} interchanges in {' and '.join(said) or 'no word'}")
 
 # %% mystnb={"figure": {"caption": "Share of the difference between twins that an interchanged subspace carries to the output: mean over layers, words and speakers.", "name": "fig-interchange"}}
 shown = ["lips", "tongue", "random, as lips", "random, as tongue"]
@@ -366,7 +372,7 @@ crossed = {}
 for name in dict.fromkeys(interchanged["model"]):
     table = interchanged[interchanged["model"] == name]
     for organ, other in (("lips", "tongue"), ("tongue", "lips")):
-        for against in (other, "random"):
+        for against in (other, "random") if draws else (other,):
             crossed[name, organ, against] = verdict, rows = judge(patch_excess(table, organ, organ, against), seed=seed)
             print(
                 f"{name}, pairs that differ in {organ}: their own subspace carries {largest(rows)} more than that of "
@@ -379,6 +385,14 @@ for name in dict.fromkeys(interchanged["model"]):
 # Rules first. *Used* means: at some layer the excess is above 0, p < .05 over speakers after correction for all layers,
 # and p < .025 over random subspaces, corrected likewise. *Not used beyond chance* means: at every layer the 90 % interval
 # ends below the margin. Everything else is undecided.
+#
+# Not all of these rules are as they were before there was anything to see. After first results
+#
+# * U4 was made harder to fail: at first it failed where no model's interval ended below .1, now every interval must lie
+#   above 0 as well, for one that holds 0 shows neither that something is left nor that nothing is;
+# * U5 was made harder to hold: at first it asked for chance over speakers only, now over random subspaces too;
+# * one claim about lips and tongue was taken apart into U6 and U7, for it could not tell which half of it failed;
+# * the intervals that stand beside a largest difference were widened to hold for all layers together.
 
 # %%
 verdicts = Verdicts()
@@ -395,7 +409,7 @@ def claim(number: str, text: str, measures: dict[str, str], against: tuple[str, 
             told.append(f"{name}: {verdict[name]}; {measure} {excess}")
     rule = (
         f"holds if it is used beyond {' and '.join(against)} in every model, partly if in some, fails if in every model it "
-        f"is not used beyond chance (margin {MARGIN:g})"
+        f"is not used beyond {'chance' if len(against) == 1 else 'one of them'} (margin {MARGIN:g})"
     )
     verdicts.judge(number, text, rule, over_models(verdict), "; ".join(told) or "nothing was measured")
 
@@ -429,7 +443,8 @@ several(
     "holds if, at the middle one of the layers, the 95 % interval of r of a probe refitted to other speakers ends below .1 in "
     "every model, fails if it lies above 0 and reaches .1 in every model",
     {name: high < 0.1 for name, (_, high) in ends.items()},
-    [f"{name}: r {mean_words(gone.loc[gone['model'] == name, 'r'])}" for name in names],
+    [f"{name}: r {mean_words(gone.loc[gone['model'] == name, 'r'])}" for name in names]
+    + ["by its first rule it fails here"] * (len(ends) > 0 and all(high >= 0.1 for _, high in ends.values())),
     fails=all(low > 0 for low, _ in ends.values()),
 )
 
@@ -437,16 +452,22 @@ several(
 slopes = {}
 for name in names:
     try:
-        slopes[name] = dose_slopes(of(doses, name, own[name]), "articulation")
-    except (ArticulensError, ValueError):  # no doses, or no random subspaces
+        verdict, rows = judge(dose_slopes(of(doses, name, own[name]), "articulation"), seed=seed)
+    except ArticulensError:  # no doses, or no random subspaces
         continue
-ends = {name: speaker_interval(slope, seed=seed) for name, slope in slopes.items()}
+    if rows[["p", "p_subspace"]].notna().all(axis=None):
+        slopes[name] = verdict, rows.iloc[0]
 several(
     "U5",
     "The more of articulation is erased, the more breaks beyond chance",
-    "holds if, in every model, the excess over random subspaces grows as the rank doubles (95 % interval above 0)",
-    {name: low > 0 for name, (low, _) in ends.items() if low == low},
-    [f"{name}: {slopes[name].mean():+.3f} a doubling ({interval_words(*ends[name], signed=True)})" for name in slopes],
+    "holds if, in every model, the excess over random subspaces grows as the rank doubles, by speakers (p < .05) and by "
+    "subspaces (p < .025)",
+    {name: verdict == USED for name, (verdict, _) in slopes.items()},
+    [
+        f"{name}: {row['mean']:+.3f} a doubling ({interval_words(row['low'], row['high'], signed=True)}; p {row['p']:.3f} by "
+        f"speakers, {row['p_subspace']:.3f} by subspaces)"
+        for name, (_, row) in slopes.items()
+    ],
 )
 
 

@@ -108,8 +108,9 @@ def judge(excess: pd.DataFrame, *, margin: float = MARGIN, seed: int = 0) -> tup
         :data:`USED` where at some layer the mean excess is above 0 with p < .05 over speakers (sign flips, corrected
         for all layers) and, against random subspaces, p < .025 over subspaces (t, corrected likewise). :data:`UNUSED`
         where at every layer the 90 % interval over speakers ends below `margin`. :data:`UNDECIDED` otherwise, and for
-        fewer than four speakers. The table has a row a layer: ``layer, mean, low, high`` (95 %), ``high90``, ``p``,
-        ``p_subspace``, ``speakers``.
+        fewer than four speakers. The table has a row a layer: ``layer, mean, low, high`` (95 % for all layers
+        together, as whoever reads the largest mean must have them), ``high90`` (of this layer), ``p``, ``p_subspace``,
+        ``speakers``.
     """
     by_speaker = excess.groupby(["layer", "speaker"], sort=False)["excess"].mean().unstack("layer", sort=False)
     by_speaker = by_speaker.dropna()
@@ -120,7 +121,7 @@ def judge(excess: pd.DataFrame, *, margin: float = MARGIN, seed: int = 0) -> tup
     rows = []
     for i, layer in enumerate(layers):
         values = by_speaker[layer].to_numpy()
-        low, high = speaker_interval(values, seed=seed)
+        low, high = speaker_interval(values, level=1 - 0.05 / len(layers), seed=seed)
         _, high90 = speaker_interval(values, level=0.9, seed=seed)
         chance = np.minimum(1.0, subspace_p(excess[excess["layer"] == layer]) * len(layers))
         rows.append((layer, values.mean() if n else np.nan, low, high, high90, float(p[i]), float(chance), n))
@@ -151,13 +152,31 @@ def subspace_p(excess: pd.DataFrame) -> float:
     return float(stats.t.sf(means.mean() / error, freedom))
 
 
-def dose_slopes(table: pd.DataFrame, concept: str, *, value: str = "share") -> pd.Series:
-    """Return by speaker how much the damage beyond random grows when the rank doubles: least squares on log₂ rank."""
+def dose_slopes(table: pd.DataFrame, concept: str, *, value: str = "share") -> pd.DataFrame:
+    """Return how much the damage beyond random grows when the rank doubles: least squares on log₂ rank.
+
+    Parameters
+    ----------
+    table, concept, value
+        As in :func:`beyond`.
+
+    Returns
+    -------
+    DataFrame as of :func:`beyond`, with the slope as ``excess``: of the share of one speaker, beyond one draw.
+
+    Raises
+    ------
+    ArticulensError
+        When the concept or its random subspaces were erased at fewer than two ranks.
+    """
     ranks = sorted(set(_erased(table, concept, "leace")["rank"]))
+    if len(ranks) < 2:
+        raise ArticulensError(f"dose: '{concept}' was erased at {len(ranks)} ranks; a slope needs 2 or more.")
     parts = [beyond(table, concept, "random", value=value, rank=rank).assign(doublings=np.log2(rank)) for rank in ranks]
-    every = pd.concat(parts).groupby(["speaker", "doublings"])["excess"].mean().unstack("doublings")
+    keys = ["layer", "fold", "speaker", "against", "draw"]
+    every = pd.concat(parts).pivot(index=keys, columns="doublings", values="excess")
     x = np.array(every.columns, dtype=float) - np.mean(every.columns)
-    return pd.Series(every.to_numpy() @ x / (x @ x), index=every.index, name="slope")
+    return every.index.to_frame(index=False).assign(excess=every.to_numpy() @ x / (x @ x))
 
 
 def erasure_words(table: pd.DataFrame) -> list[str]:
@@ -170,7 +189,7 @@ def erasure_words(table: pd.DataFrame) -> list[str]:
 
 
 def largest(rows: pd.DataFrame) -> str:
-    """Return the largest mean of a table of :func:`judge` with its layer and interval, in words."""
+    """Return the largest mean of a table of :func:`judge` with its layer and its interval for all layers, in words."""
     best = rows.nlargest(1, "mean").iloc[0]
     return f"{best['mean']:+.3f} at layer {best['layer']} ({interval_words(best['low'], best['high'], signed=True)})"
 

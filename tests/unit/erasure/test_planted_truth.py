@@ -15,8 +15,9 @@ from articulens.encoders.changing import change
 from articulens.encoders.transformer import capture
 from articulens.erasure import Whitener, everything, leace, random_eraser
 from articulens.erasure.erasers import Eraser
-from articulens.erasure.judging import UNUSED, USED, beyond, judge, patch_excess, shares
+from articulens.erasure.judging import UNUSED, USED, beyond, dose_slopes, judge, patch_excess, shares
 from articulens.erasure.patching import interchange, transferred
+from articulens.errors import ArticulensError
 from articulens.moments import Moments
 from articulens.probes.linear import LinearProbe
 
@@ -177,3 +178,35 @@ def test_interchange_tells_used_from_unused():
     assert rates(used).get(USED, 0.0) >= 0.95, rates(used)
     assert rates(unused).get(UNUSED, 0.0) >= 0.95, rates(unused)
     assert rates(unused).get(USED, 0.0) <= 0.05
+
+
+def doses(seed: int, luck: float) -> pd.DataFrame:
+    """Damage that grows with the rank as it does for subspaces that differ by luck, alike for all speakers."""
+    rng, rows = np.random.default_rng(seed), []
+    for k, rank in ((k, rank) for k in range(FOLDS) for rank in (1, 2, 4, 8)):
+        for method, draw in (("leace", 0), *(("random", d) for d in range(DRAWS))):
+            slope = rng.normal(scale=luck)
+            own = 0.02 * rng.normal(size=SPEAKERS)
+            rows += [
+                ("1", method, "first", rank, draw, k, s, np.log2(rank) * (slope + 0.1 * (method == "leace")) + own[s])
+                for s in range(k, SPEAKERS, FOLDS)
+            ]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "fold", "speaker", "share"])
+
+
+def test_a_dose_is_answered_only_beyond_the_luck_of_subspaces():
+    slopes = dose_slopes(doses(0, luck=0.0), "first")
+    assert slopes["excess"].mean() == pytest.approx(0.1, abs=0.02) and len(slopes) == SPEAKERS * DRAWS
+    assert judge(slopes)[0] == USED
+    lucky = rates(judge(dose_slopes(doses(seed, luck=0.5), "first"))[0] for seed in range(40))
+    assert lucky.get(USED, 0.0) <= 0.1, lucky
+    with pytest.raises(ArticulensError, match="erased at 1 ranks; a slope needs 2 or more"):
+        dose_slopes(doses(0, luck=0.0).query("rank == 1"), "first")
+
+
+def test_the_largest_of_several_layers_has_an_interval_for_all_of_them():
+    one = beyond(doses(0, luck=0.0), "first", "random", rank=8)
+    several = pd.concat([one.assign(layer=layer) for layer in "1234"])
+    alone, among = judge(one)[1].iloc[0], judge(several)[1].iloc[0]
+    assert among["low"] < alone["low"] < alone["mean"] < alone["high"] < among["high"]
+    assert among["high90"] == alone["high90"]
