@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -153,7 +154,9 @@ def similarity_profiles(
         every = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
         words = [title]
         for axes, (view, rows) in zip(every, panels.items(), strict=True):
-            for (model, line), (colour, marker, dash) in zip(rows.groupby("model", sort=False), STYLES, strict=False):
+            for (model, line), (colour, marker, dash) in zip(
+                rows.groupby("model", sort=False), cycle(STYLES), strict=False
+            ):
                 if len(line) == 1:
                     axes.axhline(line["cka"].iloc[0], color=colour, linestyle=dash, linewidth=1, label=model)
                     continue

@@ -31,6 +31,10 @@ def test_what_is_said_is_in_the_tables(run_page, tmp_path):
     assert list(verdicts["number"]) == ["S1, tasks", "S2, tasks", "S3, tasks"]
     for row in verdicts.itertuples():
         assert f"Verdict: {row.verdict}. {row.because}" in page.text
+    alone = table.query("model == 'tiny-ecapa' and task == 'PR' and variant == 'one layer' and layer != 'embedding'")
+    layer = alone.groupby("layer")["valid_loss"].mean().idxmin()
+    (rate,) = re.findall(rf"tiny-ecapa: layer {layer}, PER (\d\.\d+);", page.text)
+    assert float(rate) == pytest.approx(alone.loc[alone["layer"] == layer, "score"].mean(), abs=1e-3)
     known = page.names["of_planted"]
     assert (
         known["knows"].loc[known["contribution"].idxmax()]
