@@ -184,7 +184,12 @@ for name in dict.fromkeys([*models, *controls]):
     record(encoders={name: encoder})
     names[name] = encoder.name  # a folder is called by its last part
     features = Features(
-        recordings, encoder, framewise=asked.get("PR", pd.DataFrame()).index, stride=stride, budget_gb=budget_gb
+        recordings,
+        encoder,
+        framewise=asked.get("PR", pd.DataFrame()).index,
+        parts={open_task(task).parts for task in asked},
+        stride=stride,
+        budget_gb=budget_gb,
     )
     heard[encoder.name] = features.mixable
     for task, questions in asked.items():

@@ -100,7 +100,7 @@ def layer_worth(worth: pd.DataFrame, *, title: str = "") -> PageFigure:
     Parameters
     ----------
     worth
-        Of :func:`articulens.tasks.drops`, with the column ``measure`` where known.
+        Of :func:`articulens.tasks.drops`.
     title
         Above the figure.
     """

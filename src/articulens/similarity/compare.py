@@ -19,6 +19,8 @@ from articulens.similarity.minibatch import Minibatch, MinibatchSums
 from articulens.similarity.result import CROSS, KEYS, Similarity
 from articulens.similarity.sums import FORMS, Pair, PairSums
 
+FEWEST = 4  # things, of which half-samples say how an estimate varies
+
 
 def compare_layers(
     heard: Iterable[Frames],
@@ -56,7 +58,7 @@ def compare_layers(
         How often to pair each utterance with another one, for the null of the cross-utterance form; both are cut to the
         shorter.
     resample
-        ``"utterance"`` or ``"speaker"``: what half-samples are drawn of.
+        ``"utterance"`` or ``"speaker"``: what half-samples are drawn of; of fewer than four there is no interval.
     seed
         Decides the half-samples.
     device
@@ -121,6 +123,7 @@ class _Work:
     n_utterances: int = 0
     hsic: dict[str, dict[Pair, torch.Tensor]] = field(default_factory=lambda: defaultdict(dict))
     null: dict[Pair, list[float]] = field(default_factory=dict)
+    drawn_of: set[str] = field(default_factory=set)
 
     def bytes_of(self, pair: Pair) -> float:
         """Return what the sums of a pair take."""
@@ -140,6 +143,7 @@ class _Work:
             self._check_views(part)
             names, views = [f.utterance for f in part], [f.views for f in part]
             clusters = names if self.resample == "utterance" else [f.speaker for f in part]
+            self.drawn_of.update(clusters)
             sums.update(names, views, half_samples(clusters, self.draws, self.seed))
             for k, null in enumerate(nulls):
                 left, right = _repair(part, k, null_pairs)
@@ -189,7 +193,9 @@ class _Work:
         """Return similarities from the HSIC of all pairs."""
         rows, draws = [], []
 
-        def add(pair: Pair, form: str, values: npt.NDArray[np.float64], **more: float) -> None:
+        def add(pair: Pair, form: str, values: npt.NDArray[np.float64], drawn_of: int, **more: float) -> None:
+            if drawn_of < FEWEST:
+                values[1:] = np.nan
             low, high = spread_interval(values[0], values[1:])
             high = min(high, max(1.0, values[0]))  # what is beyond is none of CKA's
             named = dict(zip(KEYS, (*pair[0], *pair[1], form), strict=True))
@@ -206,13 +212,13 @@ class _Work:
                     null = np.array(self.null[pair]) / float((xx[0] * yy[0]).sqrt())
                     p = (1 + int((null >= values[0]).sum())) / (1 + len(null))
                     more = {"null_mean": float(null.mean()), "null_high": float(null.max()), "p": p}
-                add(pair, form, values, **more)
+                add(pair, form, values, len(self.drawn_of), **more)
         if batches is not None:
             masks = half_samples([str(i) for i in range(batches.batches)] or ["none"], self.draws, self.seed).bool()
             every = torch.stack(list(batches.cka(list(masks[:, : batches.batches]))))
             at = {view: i for i, view in enumerate(batches.views)}
             for a, b in self.pairs:
-                add((a, b), "minibatch", every[:, at[a], at[b]].numpy())
+                add((a, b), "minibatch", every[:, at[a], at[b]].numpy(), batches.batches)
         return Similarity(pd.DataFrame(rows), np.array(draws).reshape(len(rows), self.draws))
 
 

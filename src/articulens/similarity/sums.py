@@ -157,10 +157,6 @@ class PairSums:
         n = weights @ torch.tensor(self.frames, dtype=torch.float64, device=self.device)
         return _by_frame(self.by_frame[pair], left, right, n, debiased=form == "debiased")
 
-    def bytes_of(self) -> int:
-        """Return how much memory the products of all pairs take."""
-        return sum(s.m.nbytes for sums in (self.by_frame, self.by_utterance) for s in sums.values())
-
 
 class _Taken:
     """One utterance in one view: its frames about the view's reference, their energies and their mean."""

@@ -21,8 +21,9 @@ class Features:
     """States of an encoder for the utterances of a corpus.
 
     One pass over the audio leaves, for every utterance and layer, the mean of its frames (whole and in parts) and
-    their mean length: megabytes. The frames themselves, which only phones need, are kept until the budget is full; the
-    others are computed again whenever they are asked for.
+    their mean length, with and without layer norm: 8 bytes a dimension and part, whatever the budget. The frames
+    themselves, which only phones need, are kept until the budget is full; the others are computed again whenever they
+    are asked for.
 
     Layers may differ in width (the embedding of a speaker model): narrower ones are filled up with zeros, and only
     those of the commonest width are `mixable`.

@@ -154,6 +154,10 @@ def test_speakers_can_be_what_is_drawn():
     found = {r: compare_layers(utterances, [(A, B)], draws=8, resample=r) for r in ("utterance", "speaker")}
     np.testing.assert_allclose(found["utterance"].table["cka"], found["speaker"].table["cka"])
     assert not np.allclose(found["utterance"].draws, found["speaker"].draws, equal_nan=True)
+    for i, frames in enumerate(utterances):
+        object.__setattr__(frames, "speaker", f"s{i % 3}")
+    table = compare_layers(utterances, [(A, B)], draws=12, resample="speaker").table
+    assert table["cka"].notna().all() and table["low"].isna().all(), "three speakers say nothing of others"
 
 
 def test_what_depends_on_the_frame_number_alone_is_seen_and_taken_away():
