@@ -169,40 +169,24 @@ def load(
     """Load what `articulens.encoders.open_encoder` found `base` to be; see there."""
     import json
 
-    from articulens.encoders.bundled import bundled_folder
     from articulens.encoders.ecapa import EcapaConfig, build
     from articulens.encoders.hub import hash_weights
-    from articulens.encoders.speaker_files import download, read_folder
+    from articulens.encoders.speaker_files import read_folder
     from articulens.files import sha256_text
 
-    folder, commit, notes = Path(base).expanduser(), None, list[str]()
+    folder, commit, weights, notes = Path(base).expanduser(), None, None, list[str]()
     if model is not None and random:
-        name, config, weights = model.name, EcapaConfig(**model.architecture), None
+        config = EcapaConfig(**model.architecture)
     else:
-        name = model.name if model is not None else base
-        if model is not None and model.sha256 is not None:
-            folder = bundled_folder(model)
-        elif model is not None or not folder.is_dir():
-            place = model.hub_id if model is not None and model.hub_id else base
-            revision = revision or (model.revision if model is not None else None)
-            folder, commit = download(place, revision)
-            if revision is None:
-                notes.append(f"no revision is pinned for {place}: pin commit {commit} to repeat this")
-        else:
-            name = folder.resolve().name
+        folder, revision, commit, notes = _find(base, model, revision)
         config, weights = read_folder(folder)
+    local = model is None and commit is None
+    name = model.name if model is not None else folder.resolve().name if local else base
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(config)
     if weights is not None and not random:
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ArticulensError(
-                f"{folder}: the checkpoint does not fill an ECAPA-TDNN exactly ({reason}), expected all weights of its "
-                "configuration and no others; get the configuration and the weights from the same place."
-            ) from error
+        _fill(network, weights, folder)
     digest = hash_weights(network)
     how = {"architecture": config.shape, "dtype": options["dtype"], "own_clock": own_clock}
     return SpeakerEncoder(
@@ -223,3 +207,31 @@ def load(
         },
         **options,
     )
+
+
+def _find(base: str, model: Model | None, revision: str | None) -> tuple[Path, str | None, str | None, list[str]]:
+    """Return the folder of a checkpoint, which is downloaded where need be; its revision, commit, and notes on both."""
+    from articulens.encoders.bundled import bundled_folder
+    from articulens.encoders.speaker_files import download
+
+    folder = Path(base).expanduser()
+    if model is not None and model.sha256 is not None:
+        return bundled_folder(model), revision, None, []
+    if model is None and folder.is_dir():
+        return folder, revision, None, []
+    place = model.hub_id if model is not None and model.hub_id else base
+    revision = revision or (model.revision if model is not None else None)
+    folder, commit = download(place, revision)
+    unpinned = [f"no revision is pinned for {place}: pin commit {commit} to repeat this"]
+    return folder, revision, commit, unpinned if revision is None else []
+
+
+def _fill(network: Any, weights: Mapping[str, torch.Tensor], folder: Path) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArticulensError(
+            f"{folder}: the checkpoint does not fill an ECAPA-TDNN exactly ({reason}), expected all weights of its "
+            "configuration and no others; get the configuration and the weights from the same place."
+        ) from error

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from articulens.encoders.base import Encoder
+from articulens.errors import ArticulensError
 
 Floats = NDArray[np.float64]
 DRAWS = 1_000
@@ -63,6 +64,11 @@ def verify(
         Of each recording.
     seed
         Of the bootstrap.
+
+    Raises
+    ------
+    ArticulensError
+        Without pairs of one voice, or without pairs of two.
     """
     z = (vectors - vectors.mean(0)) / (vectors.std(0) + 1e-9)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
@@ -72,6 +78,11 @@ def verify(
     kept = (said[a] != said[b]) & (language[a] == language[b])
     a, b = a[kept], b[kept]
     scores, same = np.einsum("ij,ij->i", z[a], z[b]), who[a] == who[b]
+    if same.all() or not same.any():
+        raise ArticulensError(
+            f"{len(z)} recordings make {int(same.sum())} pairs of one voice and {int((~same).sum())} of two, in one "
+            "language and of two sentences, expected some of each; give more recordings."
+        )
     rng, count = np.random.default_rng(seed), int(who.max()) + 1
     drawn = []
     for _ in range(DRAWS):

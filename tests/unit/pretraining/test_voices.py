@@ -145,3 +145,5 @@ def test_unrelated_vectors_give_one_half_within_the_interval():
     # What tells sentences apart only is of no use, since a pair never shares a sentence.
     said = rng.normal(size=(8, 20))[np.tile(np.arange(8), 12)] + 0.01 * rng.normal(size=(96, 20))
     assert verify(said, speakers, sentences, languages)[0] > 0.3
+    with pytest.raises(ArticulensError, match="8 recordings make 28 pairs of one voice and 0 of two"):
+        verify(own[:8], speakers[:8], sentences[:8], languages[:8])
