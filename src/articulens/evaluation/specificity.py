@@ -126,7 +126,7 @@ class Reading:
             for place, at in _columns(self.coordinates).items():
                 true, read = (1000 * lag(x[0][:, at], x[v][:, at], self.times_s) for x in both)
                 rows.append({"moved": self.versions[v], "place": place, "true_ms": true, "read_ms": read})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["moved", "place", "true_ms", "read_ms"])
 
     def spreads(self) -> pd.DataFrame:
         """Return how much each place still moves where one was damped or held: ``moved, place, true, read``.
@@ -141,7 +141,7 @@ class Reading:
                     for x in both
                 )
                 rows.append({"moved": self.versions[v], "place": place, "true": true, "read": read})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["moved", "place", "true", "read"])
 
 
 def specificity(moved: Array, read: Array, coordinates: Sequence[str]) -> Array:

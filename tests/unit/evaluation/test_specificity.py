@@ -137,6 +137,8 @@ def test_a_reading_tells_gains_delays_and_what_is_left_of_a_movement() -> None:
     left = r.spreads().set_index("place")
     assert left.loc["LIPS", ["true", "read"]].tolist() == pytest.approx([0.5, 0.5])
     assert left.loc["TT", ["true", "read"]].tolist() == pytest.approx([1.0, 1.0])
+    moved = Reading(r.speaker, ("untouched", "TT.z-2"), r.channels, r.times_s, r.true[:2], r.read[:2])
+    assert list(moved.timing()) == list(r.timing()) and not len(moved.spreads())  # nothing delayed, nothing damped
 
 
 def test_figures_say_what_they_show() -> None:

@@ -133,7 +133,9 @@ def test_a_move_that_this_mouth_cannot_do_is_refused_in_a_sentence(producer):
 
 def test_a_version_of_the_shipped_set_comes_out_again(producer):
     (shipped,) = read_versions(MOVED, [producer.speaker.id])
-    again = say_versions(producer, prompt_of(producer.speaker), ["LL.z-2.5"])
+    again = say_versions(producer, prompt_of(producer.speaker), ["TB.x-2.5", "LL.z-2.5"])
+    assert again.names == ("untouched", "LL.z-2.5"), "what this mouth cannot do is listed, and the rest is said"
+    assert [told.split(":")[0] for told in again.impossible] == ["TB.x-2.5"]
     at = shipped.names.index("LL.z-2.5")
     assert (again.utterance, again.intervals) == (shipped.utterance, shipped.intervals)
     np.testing.assert_allclose(again.positions[1], shipped.positions[at], atol=0.03)
