@@ -41,7 +41,6 @@ device: str = "auto"  # auto, cpu or cuda
 results: str = "../cache/results"  # folder of the tables behind the figures
 
 # %%
-import json
 import os
 from pathlib import Path
 
@@ -64,6 +63,7 @@ from articulens.figures_speechlm import (
     top_words,
     training_curves,
 )
+from articulens.pretraining.saving import read_facts
 from articulens.publishing import record
 from articulens.speechlm import (
     Lens,
@@ -80,14 +80,17 @@ from articulens.speechlm import (
     read_words,
     text_loss_after_speech,
     tune,
-    unigram_hits,
+    unigram_ranks,
     unit_curves,
 )
 from articulens.speechlm.bundled import speech_lm_folder
 from articulens.speechlm.listening import listen
+from articulens.speechlm.readings import KS
 from articulens.speechlm.texts import count_training_words
 
 # %%
+if k not in KS:
+    raise ArticulensError(f"k is {k}, expected one of {', '.join(map(str, KS))}; correct the parameter.")
 folders = {Path(name).name: speech_lm_folder(name) for name in models}
 names = list(folders)
 focus = names[0]
@@ -102,7 +105,7 @@ record(
 )
 if speakers:
     recordings = recordings.select(speaker=speakers)
-told = {name: json.loads((folder / "training.json").read_text("utf-8")) for name, folder in folders.items()}
+told = {name: read_facts(folder) for name, folder in folders.items()}
 pd.DataFrame(
     [
         {
@@ -130,15 +133,25 @@ training_curves(
 # %% [markdown]
 # ## Units with words
 #
-# Each recording becomes units with their times; the labels say which word is being said. Half of the speakers are read; the
-# others serve the controls: they choose the layers that are quoted, and train the tuned lens and the nearest unigram.
+# Each recording becomes units with their times; the labels say which word is being said. Half of the speakers are read, no
+# sentence twice; the others serve the controls: they choose the layers that are quoted, and train the tuned lens and the
+# nearest unigram.
 
 
 # %%
-def some_of(pool: list, count: int) -> list:
-    """Return `count` utterances evenly from a list, so that all speakers and conditions are among them."""
-    places = np.linspace(0, len(pool) - 1, min(count, len(pool))).round().astype(int)
-    return [pool[place].id for place in places]
+def hear(pool: list) -> list:
+    """Return some utterances as units with words, drawn by chance and each of another text; name those without words."""
+    drawn = np.random.default_rng(seed).permutation(len(pool))
+    once = {pool[i].text or pool[i].id: pool[i].id for i in drawn}
+    some = listen(recordings.select(id=list(once.values())[:utterances]), encoder, codebook) if once else []
+    if silent := [s.id for s in some if not s.words]:
+        print(f"Left out, no word is said: {', '.join(silent)}.")
+    return [s for s in some if s.words]
+
+
+def one_token(word: str) -> bool:
+    """Return whether the models write a word as one token."""
+    return [len(way) for way in lms[focus].vocabulary.spellings(word)[:1]] == [1]
 
 
 asked = recordings.speakers[1::2] or recordings.speakers
@@ -148,13 +161,12 @@ if not for_controls:  # one speaker: every second utterance
     read_by_lens, for_controls = read_by_lens[::2], read_by_lens[1::2]
 heard, others = [], []
 try:
-    heard = listen(recordings.select(id=some_of(read_by_lens, utterances)), encoder, codebook)
-    others = listen(recordings.select(id=some_of(for_controls, utterances)), encoder, codebook) if for_controls else []
+    heard, others = hear(read_by_lens), hear(for_controls)
 except ArticulensError as error:
     print(f"Not shown: any word; {error}")
-ready = bool(heard and others)
-if heard and not others:
-    print("Not shown: any word; a second recording is needed to choose a layer.")
+ready = all(any(one_token(word) for s in part for word in s.texts()) for part in (heard, others))
+if heard and not ready:
+    print("Not shown: any word; two recordings with a word that the models know are needed, one to choose a layer by.")
 if ready:
     units = sum(len(s.units) for s in heard)
     print(
@@ -173,7 +185,7 @@ if ready:
 counts = count_training_words()
 lens = Lens(lms[focus])
 if ready:
-    known = [sum(len(lms[focus].vocabulary.tokens_of_text(f" {word}")) == 1 for word in s.texts()) for s in heard]
+    known = [sum(map(one_token, s.texts())) for s in heard]
     shown = next((s for s in heard if s.id == utterance), heard[int(np.argmax(known))])
     original = next(u for u in recordings if u.id == shown.id)
     sound, rate = recordings.read_audio(original)
@@ -191,13 +203,19 @@ lens_picture(said, title=f"{focus} listens to {shown.id}") if ready else nothing
 #
 # Hit@k is the share of words that are among the k best text tokens at any of their units. A word has many units, hence many
 # chances: three candidates that are ranked in the same way say how many. *Random* is another word of like frequency and
-# length, *shuffled* a word of another utterance, *next* the word that will be said. Only words that the models can write as
-# one token are counted here; the others are in the table.
+# length, *shuffled* the word at the same place of another utterance, *next* the word that will be said. Only words that the
+# models write as one token are counted, whichever of the four they are. Intervals are over utterances; those of one speaker
+# count as different ones. The table has, besides, what is left when units and marks compete, too.
 
 
 # %%
+def with_interval(table: pd.DataFrame, value: str) -> list[str]:
+    """Return a column with its 95 % interval as text."""
+    return [f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in table[[value, "low", "high"]].to_numpy()]
+
+
 def whole(reading: Reading) -> Reading:
-    """Return the reading of those words that are one token."""
+    """Return the reading of those candidates that are one token."""
     return Reading(reading.words[reading.words["pieces"] == 1], reading.units)
 
 
@@ -207,21 +225,24 @@ if ready:
         here = read_words(Lens(lm), heard, counts=counts, seed=seed)
         readings[name] = whole(here)
         away = hits(whole(read_words(Lens(lm), others, counts=counts, seed=seed)).words, ks=[k], draws=1)
-        gap = away.pivot(index="layer", columns="target", values="hit")
+        gap = away.pivot(index="layer", columns="target", values="hit").reindex(columns=["spoken", "random"]).fillna(0)
         chosen[name] = str((gap["spoken"] - gap["random"]).idxmax())
     every = pd.concat([reading.words.assign(model=name) for name, reading in readings.items()], ignore_index=True)
     by_layer = hits(every, by=["model", "layer", "target"], seed=seed)
     write_scores(by_layer.round(4), Path(results) / "13_listen_for_latent_text.parquet")
-    n_words, n_all = (len(t.drop_duplicates(["utterance", "index"])) for t in (every, here.words))
+    spoken = every[every["target"] == "spoken"].set_index(["utterance", "index"])
+    n_words, n_all = spoken.index.nunique(), here.words.set_index(["utterance", "index"]).index.nunique()
     print(
         f"{n_words} of {n_all} words are one token for the models. Layers chosen on the other recordings, by the lead "
         f"over the random word: " + ", ".join(f"{name} {layer}" for name, layer in chosen.items()) + "."
     )
+    at_chosen = spoken[spoken["layer"] == spoken["model"].map(chosen)].reset_index()
     quoted = pd.concat(
-        by_layer[(by_layer["model"] == name) & (by_layer["layer"] == layer) & (by_layer["target"] == "spoken")]
-        for name, layer in chosen.items()
+        hits(at_chosen, by=["model", "layer"], rank=rank, seed=seed).assign(among=among)
+        for rank, among in {"rank": "text", "rank_full": "all tokens"}.items()
     )
-    display(quoted.pivot(index=["model", "layer"], columns="k", values="hit").round(3))
+    quoted["hit@k"] = with_interval(quoted, "hit")
+    display(quoted.pivot(index=["among", "model", "layer"], columns="k", values="hit@k"))
 
 # %% mystnb={"figure": {"caption": "Hit@k of the spoken word and of three others in every layer of the interleaved model. Bars: 95 % intervals over utterances.", "name": "fig-lens-targets"}}
 if ready:
@@ -236,8 +257,8 @@ figure
 # ## The controls
 #
 # The spoken word in the other models; through a *tuned* lens, an affine map for each layer that was trained to foretell the
-# last layer (never to name words); and without any model: the commonest words, and the words that each unit was heard in most
-# among the other recordings, whose speakers say many of the same sentences. The published number is the best of large
+# last layer (never to name words); and of the same words, without any model: the commonest words, and the words that each unit
+# was heard in most among the other recordings, whose speakers say many of the same sentences. The published number is the best of large
 # models on another corpus; it marks what is claimed, not what these models should reach.
 
 # %%
@@ -250,9 +271,9 @@ if ready:
     compared = pd.concat([every, through.words.assign(model=f"{focus}, tuned lens")], ignore_index=True)
     compared = compared[compared["target"] == "spoken"]
     controls = hits(compared, by=["model", "layer"], seed=seed)
-    without = unigram_hits(others, heard, seed=seed).assign(
-        control=lambda t: t["control"].map({"frequency": "commonest words", "unit": "words of the unit"})
-    )
+    without = unigram_ranks(others, heard).set_index(["utterance", "index"])
+    without = hits(without.loc[spoken.index.unique()].reset_index(), by=["control"], seed=seed)
+    without["control"] = without["control"].map({"frequency": "commonest words", "unit": "words of the unit"})
     write_scores(controls.round(4), Path(results) / "13_controls.parquet")
     display(without[without["k"] == k].drop(columns="k").set_index("control").round(3))
 
@@ -275,14 +296,20 @@ figure
 #
 # These recordings come from another synthesiser than most of the training speech. Is a word not read because it is not
 # there, or because the voice is strange? The same lens on held-out recordings of the training's own voices, measured when
-# each model was made and kept in its `training.json`:
+# each model was made and kept in its `training.json`. Their sentences come from the same small grammars: none was in
+# training, but many differ from one that was by a single word, and several voices say each, which the intervals do not know.
+# So what the *shuffled* word reaches matters most here: it stands at the same place of a like sentence.
 
 # %%
 at_home = pd.concat([pd.DataFrame(facts["held_out"]["lens"]).assign(model=name) for name, facts in told.items()])
 lines = [at_home[at_home["target"] == "spoken"].assign(line=lambda t: t["model"] + ", spoken")]
-lines += [at_home[(at_home["model"] == focus) & (at_home["target"] == "random")].assign(line=f"{focus}, random")]
+lines += [
+    at_home[(at_home["model"] == focus) & (at_home["target"] == target)].assign(line=f"{focus}, {target}")
+    for target in ("random", "shuffled")
+]
 home_text = pd.concat([pd.DataFrame(facts["held_out"]["text"]).assign(model=name) for name, facts in told.items()])
-home_text.pivot(index="context", columns="model", values="mean")[names].round(2)
+home_text["loss"] = with_interval(home_text, "mean")
+home_text.pivot(index="context", columns="model", values="loss")[names]
 
 # %% [markdown]
 # (The table has the loss of the second half of a sentence as text, in nats a token, after different first halves.)
@@ -372,7 +399,11 @@ if ready:
         )
         after = mean_over_utterances(losses, ["loss"], by=["context", "model"], seed=seed)
         write_scores(after.round(4), Path(results) / "13_text_after_speech.parquet")
-        display(after.pivot(index="context", columns="model", values="mean")[names].round(2))
+        display(
+            after.assign(loss=with_interval(after, "mean")).pivot(index="context", columns="model", values="loss")[
+                names
+            ]
+        )
     except ArticulensError as error:
         print(f"Not shown: text after speech; {error}")
         losses = pd.DataFrame(columns=["utterance", "context", "model", "loss"])
@@ -388,12 +419,21 @@ figure
 
 # %% [markdown]
 # ## Verdicts
+#
+# The rules are part of the code, not a registered test. Two were changed **after first results had been printed**. T3 compared
+# hit@k itself, by which it held in that run; now it compares leads over the random word, so that nothing is gained by ranking
+# all words high. T6 asked that two intervals lie apart, by which it did not hold; now it asks for the interval of the difference
+# and, since a later review, for a lead over the shuffled word as well. After the first run the models were trained three times
+# as long, too, and since the review random and shuffled words have as many tokens as the spoken one, without which they were
+# too easily beaten. What the first rules would say now stands with the verdicts.
 
 
 # %%
 def difference(left: pd.Series, right: pd.Series) -> tuple[float, float, float]:
     """Return mean and 95 % interval over utterances of a paired difference of series indexed by utterance (and word)."""
     table = (left - right).dropna().rename("difference").reset_index()
+    if table.empty:
+        return (np.nan,) * 3
     row = mean_over_utterances(table.assign(all=0), ["difference"], by=["all"], seed=seed).iloc[0]
     return row["mean"], row["low"], row["high"]
 
@@ -405,13 +445,9 @@ def hit(model: str, target: str) -> pd.Series:
     return (table["rank"] <= k).astype(float)
 
 
-def words_of(d: tuple[float, float, float], unit: str = "") -> str:
+def words_of(d: tuple[float, float, float], unit: str = "", over: str = "over utterances") -> str:
     """Return a difference with its interval in words."""
-    sure = (
-        f"95 % over utterances {d[1]:+.3f} to {d[2]:+.3f}"
-        if np.isfinite(d[1])
-        else "too few utterances for an interval"
-    )
+    sure = f"95 % {over} {d[1]:+.3f} to {d[2]:+.3f}" if np.isfinite(d[1]) else "too few utterances for an interval"
     return f"{d[0]:+.3f}{unit} ({sure})"
 
 
@@ -422,6 +458,14 @@ def judged(*low_ends: float) -> str:
     return "holds here" if min(low_ends) > 0 else "does not hold here"
 
 
+claims = {
+    "T1": "Some layer names the word that is being said",
+    "T2": "Layers transcribe, then predict the next word, then return to speech",
+    "T3": "It comes from interleaving, not from speech or text alone",
+    "T4": "The interleaved model writes on from what it heard",
+    "T5": "The model uses the word that is read from it",
+    "T6": "Of voices it knows, some layer names the word that is being said",
+}
 verdicts = Verdicts()
 if ready:
     lead = {target: difference(hit(focus, "spoken"), hit(focus, target)) for target in ("random", "shuffled")}
@@ -429,7 +473,7 @@ if ready:
     spoken_best = without.loc[(without["k"] == k) & (without["control"] == "words of the unit")].iloc[0]
     verdicts.judge(
         "T1",
-        "Some layer names the word that is being said",
+        claims["T1"],
         f"holds if, at the layer chosen on other recordings, hit@{k} of the spoken word is above that of the random and of the "
         "shuffled word, the intervals of both differences excluding 0",
         judged(lead["random"][1], lead["shuffled"][1]),
@@ -444,7 +488,7 @@ if ready:
     ordered = found and places[begins[0]] < places[begins[1]] <= places[begins[2]]
     verdicts.judge(
         "T2",
-        "Layers transcribe, then predict the next word, then return to speech",
+        claims["T2"],
         "holds if all three boundaries are found in 95 % of bootstrap samples, in this order",
         "holds here" if ordered else "does not hold here",
         "; ".join(
@@ -457,13 +501,17 @@ if ready:
     rivals = {name: difference(ahead[focus], ahead[name]) for name in names[1:]}
     kinds = {name: facts["recipe"]["mix"] for name, facts in told.items()}
     apart = [name for name in rivals if "interleaved" not in kinds[name]]
+    at_first = judged(*(difference(hit(focus, "spoken"), hit(name, "spoken"))[1] for name in apart)) if apart else ""
     verdicts.judge(
         "T3",
-        "It comes from interleaving, not from speech or text alone",
+        claims["T3"],
         f"holds if the lead of the spoken over the random word in hit@{k} is larger in {focus} than in every model that never "
-        "saw both in one document, each at its own chosen layer, all intervals excluding 0",
+        "saw both in one document, each at its own chosen layer, all intervals excluding 0 (changed after first results: "
+        f"hit@{k} itself was compared)",
         judged(*(rivals[name][1] for name in apart)) if apart else "not shown",
-        "Difference of the leads: " + "; ".join(f"to {name} {words_of(d)}" for name, d in rivals.items()) + ".",
+        "Difference of the leads: "
+        + "; ".join(f"to {name} {words_of(d)}" for name, d in rivals.items())
+        + (f". By its first rule: {at_first}." if apart else "."),
     )
     if len(losses):
         by = losses.set_index("utterance").groupby(["model", "context"])["loss"]
@@ -477,7 +525,7 @@ if ready:
         )
         verdicts.judge(
             "T4",
-            "The interleaved model writes on from what it heard",
+            claims["T4"],
             "holds if its loss of text after speech is below that of the speech-only model, and below its own loss after the "
             "speech of another utterance, the intervals of both differences excluding 0",
             judged(own[1], *(d[1] for d in less.values())) if less else "not shown",
@@ -489,7 +537,7 @@ if ready:
         at = at.set_index("measure")[["mean", "low", "high"]].apply(tuple, axis=1).to_dict()
         verdicts.judge(
             "T5",
-            "The model uses the word that is read from it",
+            claims["T5"],
             "holds if removing the spoken word's direction at the chosen layer costs more of the next word than removing the "
             "random word's, the interval excluding 0",
             judged(at["next_word_loss"][1]) if at else "not shown",
@@ -498,23 +546,40 @@ if ready:
             if at
             else f"Nothing runs behind layer {chosen[focus]}.",
         )
+for number in list(claims)[:5]:
+    if number not in set(verdicts.table()["number"]):
+        verdicts.judge(
+            number, claims[number], "needs words with times", "not shown", "nothing was measured to judge it by"
+        )
 home = pd.DataFrame(told[focus]["held_out"]["lead"]).set_index("layer")
 at_best = str(home["low"].idxmax())
+shares = at_home[(at_home["model"] == focus) & (at_home["k"] == 10)].set_index(["layer", "target"])[
+    ["hit", "low", "high"]
+]
+
+
+def above(layer: str, target: str) -> bool:
+    """Return whether hit@10 of the spoken word lies above that of another at home, one interval above the other."""
+    return bool(shares.loc[(layer, "spoken"), "low"] > shares.loc[(layer, target), "high"])
+
+
+named = judged(home["low"].max())
 verdicts.judge(
     "T6",
-    "Of voices it knows, some layer names the word that is being said",
+    claims["T6"],
     "holds if in some layer hit@10 of the spoken word is above that of the random word on held-out sentences of the "
-    "training's voices, the interval of the difference, which is wide enough for all layers together, excluding 0",
-    judged(home["low"].max()),
-    f"Clearest at layer {at_best}: {words_of(tuple(home.loc[at_best, ['mean', 'low', 'high']]))}.",
+    "training's voices, the interval of the difference, which is wide enough for all layers together, excluding 0, and if in "
+    "the clearest layer its interval lies above that of the shuffled word (changed after first results: the intervals of "
+    "spoken and random word had to lie apart, and the shuffled word was not asked for)",
+    named if named != "holds here" or above(at_best, "shuffled") else "does not hold here",
+    f"Clearest at layer {at_best}: "
+    f"{words_of(tuple(home.loc[at_best, ['mean', 'low', 'high']]), over='for all layers together, over recordings,')}; there "
+    + ", ".join(
+        f"{target} {row['hit']:.2f} (95 % {row['low']:.2f} to {row['high']:.2f})"
+        for target, row in shares.loc[at_best].iterrows()
+    )
+    + f". By its first rule: {'holds' if any(above(layer, 'random') for layer in home.index) else 'does not hold'} here.",
 )
-if not ready:
-    for number, claim in {
-        "T1": "Some layer names the word that is being said",
-        "T2": "Layers transcribe, then predict the next word, then return to speech",
-        "T3": "It comes from interleaving, not from speech or text alone",
-    }.items():
-        verdicts.judge(number, claim, "needs words with times", "not shown", "this corpus has no words to read")
 verdicts.save(Path(results) / "13_verdicts.parquet")
 
 # %% [markdown]
@@ -528,7 +593,8 @@ after_home = home_text[home_text["model"] == focus].set_index("context")["mean"]
 print(
     f"Of voices it knows, {focus} predicts the rest of a sentence as text with {after_home['speech']:.2f} nats a token after "
     f"its speech and {after_home['other speech']:.2f} after other speech; the lens "
-    + ("names the spoken word there." if home["low"].max() > 0 else "does not name the spoken word there all the same.")
+    + ("names" if verdicts.table().set_index("number").loc["T6", "verdict"] == "holds here" else "does not name")
+    + " the spoken word there."
 )
 if ready:
     ends = {name: table.iloc[-1] for name, table in curves.items()}

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from articulens.encoders.ecapa import MODEL_TYPE
+from articulens.errors import ArticulensError
 from articulens.files import atomic_write, sha256_file, write_json
 
 WEIGHTS, HEADS, FACTS = "model.safetensors", "heads.safetensors", "training.json"
@@ -57,8 +58,20 @@ def sha256_model(folder: Path) -> str:
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Return what `save_model` wrote about a training."""
-    facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+    """Return what is written beside a model about its training.
+
+    Raises
+    ------
+    ArticulensError
+        When the folder has no such file.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArticulensError(
+            f"{folder / FACTS}: cannot be read ({error}), expected what a training of this project says about its "
+            "model; choose a model that was trained with it."
+        ) from error
     return facts
 
 

@@ -4,7 +4,7 @@ from articulens.speechlm.causal import ablate_words, ablation_effects
 from articulens.speechlm.continuation import text_loss_after_speech
 from articulens.speechlm.lens import Lens, picture
 from articulens.speechlm.loading import open_speech_lm
-from articulens.speechlm.measures import hits, mean_over_utterances, phases, unigram_hits, unit_curves
+from articulens.speechlm.measures import hits, mean_over_utterances, phases, unigram_ranks, unit_curves
 from articulens.speechlm.model import SpeechLM
 from articulens.speechlm.readings import Reading, count_words, read_words
 from articulens.speechlm.sequences import Spoken, Tokens, choose_heard, interleave, words_of_units
@@ -40,7 +40,7 @@ __all__ = [
     "read_words",
     "text_loss_after_speech",
     "tune",
-    "unigram_hits",
+    "unigram_ranks",
     "unit_curves",
     "words_of_units",
 ]

@@ -117,7 +117,7 @@ def ablation_effects(table: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -
 def _items(
     lm: SpeechLM, spoken: Sequence[Spoken], counts: Mapping[str, int] | None, most: int, rng: np.random.Generator
 ) -> list[dict]:
-    facts = word_facts(spoken, counts)
+    facts = word_facts(spoken, lm.vocabulary, counts)
     matched = dict(zip(facts.index, matched_words(facts, rng), strict=True))
     items = []
     for row, s in enumerate(spoken):

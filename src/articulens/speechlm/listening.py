@@ -39,12 +39,15 @@ def listen(corpus: Corpus, encoder: Encoder, codebook: Codebook) -> list[Spoken]
         for utterance, found in zip(some, units, strict=True):
             columns = ("speaker", "language", "condition", "task", "sentence")
             meta = {name: getattr(utterance, name) for name in columns} | {"text": utterance.text}
-            spoken.append(Spoken(utterance.id, found, read_words_of(utterance), meta))
+            words = read_words_of(utterance, unit_s=corpus.recipe.get("labels_unit_s", 1.0))
+            spoken.append(Spoken(utterance.id, found, words, meta))
     return spoken
 
 
-def read_words_of(utterance: Utterance) -> list[Interval]:
+def read_words_of(utterance: Utterance, *, unit_s: float = 1.0) -> list[Interval]:
     """Return (start_s, end_s, word) of an utterance, in lower case: a tier ``words``, or the synthesiser's labels.
+
+    `unit_s` is that of `articulens.corpora.labels.read_tiers`.
 
     Raises
     ------
@@ -56,18 +59,18 @@ def read_words_of(utterance: Utterance) -> list[Interval]:
     path = utterance.labels
     if path is None:
         raise ArticulensError(
-            f"{utterance.audio}: utterance '{utterance.id}' has no labels, expected words with times; give "
-            "labels with a "
-            "tier 'words', or choose another corpus."
+            f"{utterance.audio}: utterance '{utterance.id}' has no labels, expected words with times; give labels with "
+            "a tier 'words', or choose another corpus."
         )
+    tiers = read_tiers(path, unit_s=unit_s)  # refuses what is no file of labels
     if path.suffix == ".json":
         labels = json.loads(path.read_text("utf-8"))
         if isinstance(labels, dict) and "text_with_stress" in labels:
             return [(start, end, word) for word, start, end in labelled_words(labels)]
-    tiers = read_tiers(path)
     if "words" not in tiers:
         raise ArticulensError(
-            f"{path}: found the tiers {', '.join(tiers)}, expected one named 'words'; add it, or choose another corpus."
+            f"{path}: found the tiers {', '.join(tiers) or 'of nothing'}, expected one named 'words'; add it, or "
+            "choose another corpus."
         )
     said = [(start, end, plain_words(label)) for start, end, label in tiers["words"] if label.strip() not in SILENCE]
     return [(start, end, " ".join(words)) for start, end, words in said if words]

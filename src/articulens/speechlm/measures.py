@@ -199,17 +199,21 @@ def _boundaries(sums: NDArray, masses: NDArray, least: float) -> list[float]:
     return found
 
 
-def unigram_hits(
-    train: Sequence[Spoken], test: Sequence[Spoken], *, ks: Sequence[int] = KS, draws: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Return what hit@k is had without any model: by the commonest words, and by the words that each unit occurs in.
+def unigram_ranks(train: Sequence[Spoken], test: Sequence[Spoken]) -> pd.DataFrame:
+    """Return the rank that each word has without any model: among the commonest words, and among those of its units.
 
-    ``frequency`` always names the k commonest words of the training utterances in the language; ``unit`` names, at each
-    unit, the k words in which this unit was heard most, and may hit at any unit of the word, as the lens may.
+    ``frequency`` ranks the words of the training utterances in the language by how often they are said; ``unit`` by how
+    often they were heard in a unit, the best over the units of the word, as the lens may hit at any of them.
 
     Returns
     -------
-    DataFrame: ``control, k, hit, low, high, utterances, words``, as `hits` gives for whole words.
+    DataFrame: ``utterance, index, word, control, rank, at`` (``any``), of which `hits` makes shares by ``control``; the
+    rank of a word that was never said is infinite.
+
+    Raises
+    ------
+    ArticulensError
+        When no test utterance has a word with a unit.
     """
     common: dict[str, Counter[str]] = defaultdict(Counter)
     heard: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
@@ -227,12 +231,13 @@ def unigram_hits(
             if len(mine):
                 by_unit = min(_rank_in(heard[language, int(unit)], word.lower()) for unit in mine)
                 for control, rank in (("frequency", _rank_in(common[language], word.lower())), ("unit", by_unit)):
-                    rows.append({"utterance": s.id, "control": control, "rank": rank, "at": "any"})
+                    about = {"utterance": s.id, "index": k, "word": word, "at": "any"}
+                    rows.append(about | {"control": control, "rank": rank})
     if not rows:
         raise ArticulensError(
             f"none of {len(test)} utterances has a word with a unit; give test utterances with words."
         )
-    return hits(pd.DataFrame(rows), ks=ks, by=["control"], draws=draws, seed=seed)
+    return pd.DataFrame(rows)
 
 
 def _rank_in(counts: Counter[str], word: str) -> float:

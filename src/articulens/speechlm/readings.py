@@ -7,6 +7,9 @@ At the units of a spoken word, in each layer, stand four candidates side by side
 ``random``    another word of the same language, of like frequency and length, that the utterance does not hold
 ``shuffled``  the word at the same place of another utterance with another text: speech and text paired wrongly
 
+The last two are written in as many tokens as the spoken word: the first piece of a long word is seldom a good candidate
+for anything, and would make the spoken word look good beside it. Where an utterance has none, the nearest place counts.
+
 A rank is 1 + the number of other tokens whose logit is as high or higher, so ties count against the model. Of the ways
 in which a text model may write a word (`Vocabulary.spellings`) the best counts, for every candidate alike.
 """
@@ -40,10 +43,10 @@ class Reading:
     ----------
     words
         A row for each word, layer, target and rule ``at``: ``utterance, speaker, language, condition, sentence,
-        index, word, length`` (letters), ``frequency`` (log10 per million), ``pieces`` (tokens), ``layer, target, at``
-        (``any``: the best of its units, ``last``: its last unit), and ranks of its first piece among text tokens
-        (``rank``) and all tokens (``rank_full``), and of the worst of all its pieces (``rank_whole``,
-        ``rank_whole_full``).
+        index, word, length`` (letters), ``frequency`` (log10 per million), ``layer, target, at`` (``any``: the best of
+        its units, ``last``: its last unit); and of the candidate ``pieces`` (its tokens), ranks of its first piece
+        among text tokens (``rank``) and all tokens (``rank_full``), and of the worst of all its pieces
+        (``rank_whole``, ``rank_whole_full``).
     units
         A row for each utterance and layer: ``positions``, ``text_mass``, ``unit_mass`` (mean probability on all text
         and all unit tokens), ``unit_loss`` (nats, of the next unit) and ``unit_hit1`` ... ``unit_hit100``.
@@ -99,7 +102,7 @@ def read_words(
     """
     if not len(lens.vocabulary.text_ids):
         lens.vocabulary.tokens_of_text("")
-    facts = word_facts(spoken, counts)
+    facts = word_facts(spoken, lens.vocabulary, counts)
     sequences = [interleave(s, lens.lm.vocabulary) for s in spoken]
     slots, flat = _slots(spoken, sequences, facts, lens.vocabulary, np.random.default_rng(seed))
     ranks = _Ranks(slots, flat, sequences, lens)
@@ -108,36 +111,41 @@ def read_words(
     return Reading(ranks.words(facts), ranks.units(spoken))
 
 
-def word_facts(spoken: Sequence[Spoken], counts: Mapping[str, int] | None = None) -> pd.DataFrame:
-    """Return what is known about each word, indexed by ``row`` (which utterance) and ``index`` (which word of it)."""
+def word_facts(
+    spoken: Sequence[Spoken], vocabulary: Vocabulary, counts: Mapping[str, int] | None = None
+) -> pd.DataFrame:
+    """Return what is known about each word, indexed by ``row`` (which utterance) and ``index`` (which word of it).
+
+    ``pieces`` is the number of tokens of its first spelling, 0 for a word that cannot be written.
+    """
     counts = counts or count_words(s.texts() for s in spoken)
     total = sum(counts.values()) + len(counts)
+    pieces = {w: len((vocabulary.spellings(w) or [()])[0]) for w in {w for s in spoken for w in s.texts()}}
     tables = []
     for s in spoken:
         texts = s.texts()
         frequency = [np.log10(1e6 * (counts.get(w.lower(), 0) + 1) / total) for w in texts]
-        meta = {key: s.meta.get(key, "") for key in _META}
-        lengths = [len(w) for w in texts]
-        tables.append(
-            pd.DataFrame({"utterance": s.id, **meta, "word": texts, "length": lengths, "frequency": frequency})
-        )
+        meta = {key: s.meta.get(key) or "" for key in _META}
+        own = {"length": [len(w) for w in texts], "frequency": frequency, "pieces": [pieces[w] for w in texts]}
+        tables.append(pd.DataFrame({"utterance": s.id, **meta, "word": texts, **own}))
     return pd.concat(tables, keys=range(len(spoken)), names=["row", "index"])
 
 
 def matched_words(facts: pd.DataFrame, rng: np.random.Generator) -> list[str | None]:
     """Return for each word another one of its language, of like frequency and length, that its utterance does not hold.
 
-    Drawn from the nearest five, where a factor of ten in frequency weighs as much as four letters; None where the
-    language has no other word.
+    Drawn from the nearest five of as many pieces, where a factor of ten in frequency weighs as much as four letters;
+    None where the language has no other such word.
     """
     found: list[str | None] = []
-    types = {language: group.drop_duplicates("word") for language, group in facts.groupby("language")}
-    pools = {k: (t["word"].to_numpy(), t["frequency"].to_numpy(), t["length"].to_numpy()) for k, t in types.items()}
+    types = facts.drop_duplicates(["language", "word"]).groupby(["language", "pieces"])
+    columns = ("word", "frequency", "length")
+    pools = {key: tuple(pool[column].to_numpy() for column in columns) for key, pool in types}
     for _, mine in facts.groupby(level="row", sort=False):
-        words, frequencies, lengths = pools[mine["language"].iloc[0]]
-        free = ~np.isin(words, mine["word"].to_numpy())
-        for frequency, length in zip(mine["frequency"], mine["length"], strict=True):
-            far = np.abs(frequencies - frequency) + np.abs(lengths - length) / 4
+        for fact in mine.itertuples():
+            words, frequencies, lengths = pools[fact.language, fact.pieces]
+            free = ~np.isin(words, mine["word"].to_numpy())
+            far = np.abs(frequencies - fact.frequency) + np.abs(lengths - fact.length) / 4
             nearest = words[free][np.argsort(far[free], kind="stable")[:5]]
             found.append(str(nearest[rng.integers(len(nearest))]) if len(nearest) else None)
     return found
@@ -152,10 +160,11 @@ def _slots(
 ) -> tuple[list[_Slot], list[int]]:
     """Return a slot for every word that has units, and the token of each place of the flat arrays."""
     matched = dict(zip(facts.index, matched_words(facts, rng), strict=True))
+    pieces = [mine.to_numpy() for _, mine in facts["pieces"].groupby(level="row", sort=False)]
     slots: list[_Slot] = []
     flat: list[int] = []
     for row, (one, tokens) in enumerate(zip(spoken, sequences, strict=True)):
-        texts, other = one.texts(), _other_text(row, spoken, rng)
+        texts, other = one.texts(), _other(row, spoken, rng)
         for k, word in enumerate(texts):
             positions = tokens.where(k)
             if not len(positions):
@@ -165,8 +174,9 @@ def _slots(
                 candidates["next"] = texts[k + 1]
             if (other_word := matched[row, k]) is not None:
                 candidates["random"] = other_word
-            if other:
-                candidates["shuffled"] = other[round(k * (len(other) - 1) / max(1, len(texts) - 1))]
+            if other is not None and len(alike := np.flatnonzero(pieces[other] == pieces[row][k])):
+                place = round(k * (len(pieces[other]) - 1) / max(1, len(texts) - 1))
+                candidates["shuffled"] = spoken[other].texts()[alike[np.abs(alike - place).argmin()]]
             places: dict[int, int] = {}
             entries = {}
             for target, candidate in candidates.items():
@@ -185,12 +195,12 @@ def _slots(
     return slots, flat
 
 
-def _other_text(row: int, spoken: Sequence[Spoken], rng: np.random.Generator) -> list[str]:
-    """Return the words of another utterance in the same language with another text; none if there is none."""
+def _other(row: int, spoken: Sequence[Spoken], rng: np.random.Generator) -> int | None:
+    """Return which other utterance to pair with: of the same language with another text; None if there is none."""
     mine = spoken[row].texts()
-    others = [s for s in spoken if s.texts() != mine]
-    same = [s for s in others if s.meta.get("language") == spoken[row].meta.get("language")] or others
-    return same[rng.integers(len(same))].texts() if same else []
+    others = [i for i, s in enumerate(spoken) if s.texts() != mine]
+    same = [i for i in others if spoken[i].meta.get("language") == spoken[row].meta.get("language")] or others
+    return same[rng.integers(len(same))] if same else None
 
 
 class _Ranks:
@@ -272,11 +282,8 @@ class _Ranks:
                 table[["rank", "rank_full"]] = first
                 table[["rank_whole", "rank_whole_full"]] = whole
                 tables.append(table)
-        table = facts.reset_index().merge(pd.concat(tables), on=["row", "index"])
-        # Pieces are those of the word that was spoken, whatever the target.
-        spoken = table.loc[table["target"] == "spoken"].drop_duplicates(["row", "index"]).set_index(["row", "index"])
-        table["pieces"] = spoken["pieces"].reindex(pd.MultiIndex.from_frame(table[["row", "index"]])).to_numpy()
-        return table.drop(columns="row")
+        about = facts.drop(columns="pieces").reset_index()  # the spoken word's; each candidate has its own
+        return about.merge(pd.concat(tables), on=["row", "index"]).drop(columns="row")
 
     def units(self, spoken: Sequence[Spoken]) -> pd.DataFrame:
         """Return the table of masses and of the next unit."""
@@ -286,7 +293,7 @@ class _Ranks:
             columns = {"positions": n.astype(int), "text_mass": sums[:, 1] / n, "unit_mass": sums[:, 2] / n}
             columns["unit_loss"] = sums[:, 4] / known
             columns |= {f"unit_hit{k}": sums[:, 5 + i] / known for i, k in enumerate(KS)}
-            meta = {key: [s.meta.get(key, "") for s in spoken] for key in _META}
+            meta = {key: [s.meta.get(key) or "" for s in spoken] for key in _META}
             table = pd.DataFrame({"utterance": [s.id for s in spoken], **meta, "layer": layer, **columns})
             if not self.knows_units:
                 table["unit_mass"] = np.nan

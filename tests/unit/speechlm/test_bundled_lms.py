@@ -55,12 +55,17 @@ def test_they_hear_the_corpus_and_the_last_layer_is_what_they_say():
 
 
 def test_models_heard_what_they_should():
-    losses = {
-        name: json.loads((models_folder() / name / "training.json").read_text("utf-8"))["curve"][-1] for name in NAMES
-    }
+    facts = {name: json.loads((models_folder() / name / "training.json").read_text("utf-8")) for name in NAMES}
+    losses = {name: told["curve"][-1] for name, told in facts.items()}
     assert losses["tiny-lm-speech"]["units in speech"] < losses["tiny-lm-text"]["units in speech"] - 2
     assert losses["tiny-lm-text"]["text in text"] < losses["tiny-lm-speech"]["text in text"] - 2
     assert losses["tiny-lm-interleaved"]["text in interleaved"] < losses["tiny-lm-text"]["text in interleaved"]
+    after = {
+        (name, row["context"]): (row["low"], row["high"]) for name in NAMES for row in facts[name]["held_out"]["text"]
+    }
+    own = after["tiny-lm-interleaved", "speech"][1]  # the upper end
+    assert own < after["tiny-lm-speech", "speech"][0]
+    assert own < after["tiny-lm-interleaved", "other speech"][0]
 
 
 def test_other_names_and_weights_are_refused(tmp_path, monkeypatch):

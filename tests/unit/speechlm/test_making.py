@@ -250,6 +250,14 @@ def test_a_corpus_without_words_is_refused(tmp_path):
     path.write_text("start_s,end_s,label\n0,1,a\n")
     with pytest.raises(ArticulensError, match="expected one named 'words'"):
         read_words_of(dataclasses.replace(utterance, labels=path))
+    path = tmp_path / "phones.lab"
+    path.write_text("0 9000000000 a\n")  # in units of 100 ns
+    with pytest.raises(ArticulensError, match="found the tiers phones, expected one named 'words'"):
+        read_words_of(dataclasses.replace(utterance, labels=path), unit_s=1e-7)
+    path = tmp_path / "broken.json"
+    path.write_text('{"words": [')
+    with pytest.raises(ArticulensError, match="cannot be read as labels"):
+        read_words_of(dataclasses.replace(utterance, labels=path))
     path = tmp_path / "words.json"
     path.write_text(
         json.dumps({"words": [{"start_s": 0, "end_s": 1, "label": "Kissa,"}, {"start_s": 1, "end_s": 2, "label": ""}]})

@@ -17,7 +17,7 @@ from articulens.speechlm import (
     phases,
     read_words,
     text_loss_after_speech,
-    unigram_hits,
+    unigram_ranks,
     unit_curves,
 )
 from articulens.speechlm.causal import word_directions
@@ -126,13 +126,24 @@ def test_ranks_agree_with_sorting_by_hand(planted) -> None:
 
 
 def test_the_matched_word_is_alike_and_not_in_the_utterance(planted) -> None:
-    texts = [["ka"] * 50, ["ke"] * 48, ["kula"], ["kuma"], *[[f"pa{i}"] for i in range(6)]]
-    counts = count_words(texts)
+    rare = [f"ka{syllable}" for syllable in ("la", "le", "li", "lo", "lu", "pa", "pe")]
+    texts = [["ka"] * 50, ["ke"] * 48, ["ki"], *[[word] for word in rare]]
     spoken = [Spoken(str(i), Units.from_frames([1, 2], 0.5), [(0, 1, t[0])]) for i, t in enumerate(texts)]
-    facts = word_facts(spoken, counts)
+    facts = word_facts(spoken, planted.lm.vocabulary, count_words(texts))
     rng = np.random.default_rng(0)
-    drawn = {matched_words(facts, rng)[2] for _ in range(40)}
-    assert "kula" not in drawn and "ka" not in drawn and "ke" not in drawn and len(drawn) == 5
+    drawn = [matched_words(facts, rng) for _ in range(40)]
+    assert len({found[3] for found in drawn}) == 5 and {found[3] for found in drawn} < set(rare[1:])
+    assert {found[2] for found in drawn} == {"ka", "ke"}  # of one piece as it is, though much commoner
+
+
+def test_controls_have_as_many_pieces_as_the_word(planted) -> None:
+    words = read_words(Lens(planted.lm, layers=[SPEAKS]), planted.spoken).words
+    wide = words[words["at"] == "any"].pivot(index=["utterance", "index"], columns="target", values="pieces")
+    assert set(wide["spoken"]) == {1, 2}
+    for control in ("random", "shuffled"):
+        there = wide[control].notna()
+        assert there.any() and (wide[control] == wide["spoken"])[there].all()
+    assert (wide["next"] != wide["spoken"]).any()  # it is what it is
 
 
 def test_intervals_widen_where_utterances_differ() -> None:
@@ -154,11 +165,10 @@ def test_intervals_widen_where_utterances_differ() -> None:
 
 def test_what_can_be_had_without_a_model(planted) -> None:
     train, test = planted.spoken[:10], planted.spoken[:10]
-    table = unigram_hits(train, test, ks=[1, 60]).set_index(["control", "k"])
+    table = hits(unigram_ranks(train, test), ks=[1, 60], by=["control"]).set_index(["control", "k"])
     assert table.loc[("unit", 1), "hit"] == 1  # each unit is of one word only
     assert table.loc[("frequency", 1), "hit"] < 0.2 and table.loc[("frequency", 60), "hit"] == 1
-    unheard = unigram_hits(planted.spoken[:1], planted.spoken[5:6], ks=[60])
-    assert (unheard["hit"] == 0).all()
+    assert np.isinf(unigram_ranks(planted.spoken[:1], planted.spoken[5:6])["rank"]).all()
 
 
 def test_text_after_speech(planted) -> None:
@@ -215,4 +225,4 @@ def test_bad_input(planted) -> None:
     with pytest.raises(ArticulensError, match="no layer '7'"):
         ablate_words(planted.lm, planted.spoken, layers=["7"])
     with pytest.raises(ArticulensError, match="give test utterances"):
-        unigram_hits(planted.spoken, [])
+        unigram_ranks(planted.spoken, [])
