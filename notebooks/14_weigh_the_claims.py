@@ -16,7 +16,7 @@
 #
 # Five claims of {cite}`bilingual2026`, each with the rule by which it is judged, and below them what the later chapters made
 # of theirs. Everything here is computed from the tables that the chapters before this one left; nothing is typed. The rules
-# are part of the code: those of E1 and E4 were made stricter and clearer after first runs, so none of this is a registered test.
+# are part of the code, and some of them were changed when there was something to see: *Rules that were changed*, below, says which.
 #
 # Intervals are over speakers. Every small model was trained **once**, so a difference between two models can be the luck of a
 # training run, which no interval here contains. A claim about what *training data* do can therefore hold for these models at
@@ -40,6 +40,7 @@ picture: str = "../book/executed/verdicts.svg"  # where the figure of the front 
 from pathlib import Path
 
 import pandas as pd
+from IPython.display import Markdown
 from myst_nb import glue
 
 from articulens.drawing import nothing
@@ -50,6 +51,7 @@ from articulens.evaluation.scores import read_scores
 from articulens.evaluation.verdicts import Verdicts, read_verdicts
 from articulens.figures import layer_profile
 from articulens.publishing import record
+from articulens.publishing.notebooks import passages, read_notebook
 
 # %%
 names = ["01_compare_models", "03_vary_training_size", "04_leave_one_speaker_out", "05_compare_tasks", "06_audit_cells"]
@@ -293,6 +295,21 @@ pd.set_option("display.max_colwidth", None)
 later = later.set_index("number")
 glue("later", later[["claim", "verdict"]], display=False)  # the front page is short
 later[["claim", "rule", "verdict", "because"]]
+
+# %% [markdown]
+# ## Rules that were changed
+#
+# None of this is a registered test. Here, the rules of E1, E4 and E5 were made stricter or clearer after first results: E1 at
+# first asked for one model that heard more languages, and said nothing of training runs; E5 asked for all speakers together
+# only. What the later chapters say of their own rules:
+
+# %%
+pages = [next(Path().glob(f"{chapter[:2]}_*.py")) for chapter in chapters]
+record(files=pages)
+told = {page: passages(read_notebook(page), "after first results") for page in pages}
+silent = [page.stem for page, found in told.items() if not found]
+print(f"No change is told of: {', '.join(silent) or 'none'}.")
+Markdown("\n\n".join(f"*{page.stem}*\n\n{text}" for page, found in told.items() for text in found))
 
 # %% [markdown]
 # ## The figure of the front page

@@ -111,6 +111,17 @@ def named_chapters(notebook: NotebookNode) -> set[str]:
     return {name[:3] for name in names if re.match(r"\d\d_[a-z]", name)}
 
 
+def passages(notebook: NotebookNode, words: str) -> list[str]:
+    """Return what prose says with certain words: of each cell, from the paragraph that has them to the cell's end."""
+    found = []
+    for cell in notebook.cells:
+        paragraphs = cell.source.split("\n\n") if cell.cell_type == "markdown" else []
+        places = [i for i, text in enumerate(paragraphs) if words.lower() in " ".join(text.lower().split())]
+        if places:
+            found.append("\n\n".join(paragraphs[places[0] :]).strip())
+    return found
+
+
 def fingerprint(notebook: NotebookNode) -> str:
     """Return a hash of what the code cells do: comments, spacing, prose and captions do not change it."""
     return sha256_text(syntax(cell.source) for cell in code_cells(notebook))

@@ -11,6 +11,7 @@ from articulens.publishing.notebooks import (
     find_root,
     fingerprint,
     pair_text,
+    passages,
     read_notebook,
     refresh_text,
     slim,
@@ -141,3 +142,13 @@ def test_a_broken_notebook_file_is_named(tmp_path: Path) -> None:
     path.write_text('{"cells": [')
     with pytest.raises(ArticulensError, match=r"cut\.ipynb: cannot be read as a notebook"):
         read_notebook(path)
+
+
+def test_passages_begin_where_the_words_stand_and_end_with_their_cell() -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\nBefore.\n\nThe rule moved after first\nresults:\n\n* so it was"),
+        nbformat.v4.new_markdown_cell("Something else."),
+        nbformat.v4.new_code_cell("# after first results"),
+    ]
+    found = passages(nbformat.v4.new_notebook(cells=cells), "After first results")
+    assert found == ["The rule moved after first\nresults:\n\n* so it was"]
