@@ -276,7 +276,7 @@ similarity_matrix(
 
 # %% [markdown]
 # Each model's layers beside its own neighbours, and the best match that they find elsewhere. The best of so many pairs is too
-# good: it is chosen in one half of the utterances and scored in the other, again and again.
+# good: it is chosen in one half of the utterances and scored in the other, again and again (± half of the 95 % interval).
 
 # %%
 rows = []
@@ -284,10 +284,10 @@ for a in together:
     for b in together:
         choices = [(v, w) for v, w in pairs_of([a], [b]) if v != w and np.isfinite(found.of(v, w, best)[0])]
         if choices:
-            (top, other), *_ = found.best(choices, best)
-            value, low, high = found.interval(choices, best)
-            sure_of = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
-            rows.append({"model": a, "with": b, "match": f"{top[1]} and {other[1]}: {value:.2f}{sure_of}"})
+            value, low, _ = found.interval(choices, best)
+            rows.append(
+                {"model": a, "with": b, "match": f"{value:.2f}" + (f" ± {value - low:.2f}" if np.isfinite(low) else "")}
+            )
 matches = pd.DataFrame(rows, columns=["model", "with", "match"])
 matches.pivot(index="model", columns="with", values="match").reindex(index=together, columns=together).fillna("")
 

@@ -89,7 +89,7 @@ class SpeakerEncoder(Encoder):
         sources: Sequence[str] | None = None,
         keep_on_device: bool = False,
     ) -> list[States]:
-        """Encode several recordings, similar lengths together; see `Encoder.encode_batch`."""
+        """Encode several whole recordings, those of similar length together; see `Encoder.encode_batch`."""
         waves, names = self._prepare(items, sources)
         for wave, source in zip(waves, names, strict=True):
             self._check_length(len(wave), source)
