@@ -242,7 +242,7 @@ sums = summary[summary["variant"] == SUM]
 # ## How each encoder does
 #
 # Accuracies and phone error rates are averages over test speakers. Chance is a rule that does not listen: the commonest
-# answer of other speakers, or answers in their proportions, whichever is better; for phones, what the same head heard in
+# answer of other speakers, or answers in the proportions of all, whichever is better; for phones, what the same head heard in
 # *another* sentence, or silence. The last rows are controls: architectures that were never trained, and the plain sound.
 #
 # What counts as chance for answers was **changed twice after first results had been seen**: it was the commonest answer of the
