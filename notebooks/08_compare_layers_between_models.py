@@ -542,6 +542,9 @@ for name in speaker_models if phones and best == CROSS else []:
     told.append(
         f"{name}: most at {top} of {', '.join(layer for (_, layer), _ in layers)}; {d:+.3f} against the last ({sure(low, high)})"
     )
+for name in references if told else []:  # what nobody learned
+    value, low, high = found.interval(pairs_to(name, phones), best)
+    told.append(f"beside them {name} has {value:.3f} at its best ({sure(low, high)})")
 because = "; ".join(told) + "." if told else "speaker models and labels of phones are needed."
 verdicts.judge("S2", claim, rule, verdict_of(judged), because)
 
