@@ -19,7 +19,7 @@ from articulens.synthesis.anatomy import Speaker, cohort
 from articulens.synthesis.corpus import SEED
 from articulens.synthesis.interventions import Intervention
 from articulens.synthesis.phonology.segments import Segment
-from articulens.synthesis.render import Prompt, SpeechProducer, find_voice
+from articulens.synthesis.render import Production, Prompt, SpeechProducer, find_voice
 from articulens.synthesis.sensors import SensorModel
 from articulens.synthesis.shapes import BODY, LIPS, Shapes
 from articulens.synthesis.vtl import Floats
@@ -83,20 +83,17 @@ def make_pairs(out: str | Path, *, words: Sequence[str] = WORDS, speakers: int =
     """
     vtl.require()
     root = Path(out)
-    plan = [(speaker, list(_prompts(speaker, words))) for speaker in cohort(speakers, seed)]
+    plan = [(speaker, list(pair_prompts(speaker, words))) for speaker in cohort(speakers, seed)]
     store.check_folder(root, {p.id for _, own in plan for p in own}, {speaker.id for speaker, _ in plan})
     made: list[Utterance] = []
     for speaker, prompts in plan:
         producer: SpeechProducer | None = None
         for prompt in prompts:
-            changed = prompt.extra["changed"]
-            changes = () if changed == BASE else (Exchange(changed),)
+            changes = changes_of(prompt)
             recipe = store.recipe_hash(speaker, prompt, changes)
             if not store.is_done(root, prompt, recipe):
                 producer = producer or find_voice(speaker)
-                # Said under the name of the word alone: everything random is drawn from the name.
-                said = producer.say(replace(prompt, id=f"{speaker.id}_{prompt.sentence}"), changes)
-                store.write(root, producer, prompt, said, recipe, changes)
+                store.write(root, producer, prompt, say_twin(producer, prompt), recipe, changes)
             made.append(store.utterance(root, speaker, prompt))
     write_manifest(root, made)
     with atomic_write(root / "corpus.yaml", "w") as stream:
@@ -110,7 +107,19 @@ def make_pairs(out: str | Path, *, words: Sequence[str] = WORDS, speakers: int =
     return root
 
 
-def _prompts(speaker: Speaker, words: Sequence[str]) -> Iterator[Prompt]:
+def changes_of(prompt: Prompt) -> tuple[Intervention, ...]:
+    """Return what is changed in a twin; nothing in the word itself."""
+    changed = prompt.extra["changed"]
+    return () if changed == BASE else (Exchange(changed),)
+
+
+def say_twin(producer: SpeechProducer, prompt: Prompt) -> Production:
+    """Return a word or its twin, said under the name of the word alone: everything random is drawn from the name."""
+    return producer.say(replace(prompt, id=f"{producer.speaker.id}_{prompt.sentence}"), changes_of(prompt))
+
+
+def pair_prompts(speaker: Speaker, words: Sequence[str] = WORDS) -> Iterator[Prompt]:
+    """Yield what a speaker says: every word three times, with ``changed`` among its extras."""
     condition = "L1" if speaker.l1 == "fi" else "L2"
     for word in words:
         for changed in (BASE, *COLUMNS):

@@ -12,6 +12,7 @@ from articulens.synthesis.anatomy import cohort, draw_speaker
 from articulens.synthesis.contacts import closes
 from articulens.synthesis.corpus import _producer, synthesise
 from articulens.synthesis.inventory import VOWELS, formant_range
+from articulens.synthesis.pairs import pair_prompts, say_twin
 from articulens.synthesis.sensors import CHANNELS
 from articulens.synthesis.trajectories import boundaries
 from articulens.synthesis.versions import prompt_of, read_versions, say_versions
@@ -19,7 +20,7 @@ from articulens.synthesis.vtl import P, VocalTract
 
 pytest.importorskip("vocaltractlab_cython", reason="the extra [synth] is not installed", exc_type=ImportError)
 
-MOVED = Path(__file__).parents[3] / "data" / "moved"
+DATA = Path(__file__).parents[3] / "data"
 PROMPT = Prompt("FIN02_L1_test", "Tapa kuuma.", "fi", "L1", "T2", "test")
 
 
@@ -132,7 +133,7 @@ def test_a_move_that_this_mouth_cannot_do_is_refused_in_a_sentence(producer):
 
 
 def test_a_version_of_the_shipped_set_comes_out_again(producer):
-    (shipped,) = read_versions(MOVED, [producer.speaker.id])
+    (shipped,) = read_versions(DATA / "moved", [producer.speaker.id])
     again = say_versions(producer, prompt_of(producer.speaker), ["TB.x-2.5", "LL.z-2.5"])
     assert again.names == ("untouched", "LL.z-2.5"), "what this mouth cannot do is listed, and the rest is said"
     assert [told.split(":")[0] for told in again.impossible] == ["TB.x-2.5"]
@@ -141,6 +142,16 @@ def test_a_version_of_the_shipped_set_comes_out_again(producer):
     np.testing.assert_allclose(again.positions[1], shipped.positions[at], atol=0.03)
     assert np.corrcoef(again.audio[1], shipped.audio[at])[0, 1] > 0.98, "but for what Opus leaves out"
     assert np.corrcoef(again.audio[1], shipped.audio[0])[0, 1] < 0.97, "and it is not the untouched one"
+
+
+def test_a_twin_of_the_shipped_pairs_comes_out_again(producer):
+    shipped = open_corpus(f"tabular:{DATA / 'pairs'}").select(
+        speaker=producer.speaker.id, sentence="söi", changed="lips"
+    )
+    (prompt,) = [p for p in pair_prompts(producer.speaker, ["söi"]) if p.extra["changed"] == "lips"]
+    again, (utterance,) = say_twin(producer, prompt), shipped.utterances
+    np.testing.assert_allclose(again.audio, shipped.read_audio(utterance)[0], atol=2 / 2048)  # steps of 12 bits
+    np.testing.assert_allclose(again.positions, shipped.read_trajectory(utterance).positions, atol=0.01)
 
 
 @pytest.mark.parametrize(
