@@ -136,8 +136,15 @@ def phases(
     -------
     DataFrame: ``boundary, layer`` (a name, "" where there is none), ``low, high`` (layers, over the draws in which it
     exists) and ``found`` (share of such draws).
+
+    Raises
+    ------
+    ArticulensError
+        When the reading has no words.
     """
     table = reading.words[reading.words["at"] == at]
+    if table.empty:
+        raise ArticulensError("there are no words to find phases by; give a reading of some.")
     layers, names = table["layer"].unique(), reading.units["utterance"].unique()
     place = {name: i for i, name in enumerate(names)}
     # (utterance, [hits, words], target, layer), then masses (utterance, [text, unit], layer), weighted by positions.

@@ -98,7 +98,7 @@ def read_words(
     Raises
     ------
     ArticulensError
-        For an utterance without words or without units in any of them, and for a model that has no text.
+        For an utterance without words, when no word has a unit and a spelling, and for a model that has no text.
     """
     if not len(lens.vocabulary.text_ids):
         lens.vocabulary.tokens_of_text("")
@@ -118,6 +118,8 @@ def word_facts(
 
     ``pieces`` is the number of tokens of its first spelling, 0 for a word that cannot be written.
     """
+    if not spoken:
+        raise ArticulensError("there is no utterance to read words in; give at least one.")
     counts = counts or count_words(s.texts() for s in spoken)
     total = sum(counts.values()) + len(counts)
     pieces = {w: len((vocabulary.spellings(w) or [()])[0]) for w in {w for s in spoken for w in s.texts()}}
@@ -186,11 +188,12 @@ def _slots(
                         places[token] = len(flat)
                         flat.append(token)
                 entries[target] = [tuple(places[token] for token in spelling) for spelling in spellings]
-            slots.append(_Slot(row, k, positions, candidates, entries))
+            if any(entries.values()):
+                slots.append(_Slot(row, k, positions, candidates, entries))
     if not slots:
         raise ArticulensError(
-            f"none of the words of {len(spoken)} utterances has a unit; check that words and units are times of the "
-            "same recordings, in seconds."
+            f"none of the words of {len(spoken)} utterances has a unit and can be written in tokens of the model; "
+            "check that words and units are times of the same recordings, in seconds, and the language of the model."
         )
     return slots, flat
 

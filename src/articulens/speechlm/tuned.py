@@ -125,7 +125,14 @@ def tune(
         How many positions are drawn from; their states are held while the maps are trained.
     seed
         Decides what is drawn.
+
+    Raises
+    ------
+    ArticulensError
+        For an unknown layer, or no sequences.
     """
+    if not sequences:
+        raise ArticulensError(f"{lm.name}: a tuned lens cannot be trained on no sequences; give some.")
     names = [layer for layer in lm.choose(layers) if layer != lm.layers[-1]]
     rng, device = np.random.default_rng(seed), lm.device
     pool = _pool(lm, sequences, [*names, lm.layers[-1]], rng, positions)

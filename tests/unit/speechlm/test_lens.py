@@ -142,6 +142,8 @@ def test_bad_input(planted) -> None:
         SpeechLM(lm.model, Vocabulary.of_units(38, 2, 40))
     with pytest.raises(ArticulensError, match="only units"):
         picture(Lens(lm), planted.spoken[0])
+    with pytest.raises(ArticulensError, match="trained on no sequences"):
+        tune(lm, [])
     with pytest.raises(ArticulensError, match="give the text model"):
         Lens(lm, readout=planted.lm)
     for ids in (np.zeros(3_000, np.int64), np.array([3, 50]), np.zeros(0, np.int64)):

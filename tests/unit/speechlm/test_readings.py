@@ -226,3 +226,12 @@ def test_bad_input(planted) -> None:
         ablate_words(planted.lm, planted.spoken, layers=["7"])
     with pytest.raises(ArticulensError, match="give test utterances"):
         unigram_ranks(planted.spoken, [])
+    with pytest.raises(ArticulensError, match="give at least one"):
+        read_words(lens, [])
+    foreign = Spoken("x", planted.spoken[0].units, [(0.0, 1.0, "xyz")])
+    with pytest.raises(ArticulensError, match="can be written in tokens of the model"):
+        read_words(lens, [foreign])
+    read = read_words(lens, planted.spoken[:1])
+    assert "shuffled" not in set(read.words["target"])  # there is no other utterance
+    with pytest.raises(ArticulensError, match="no words to find phases by"):
+        phases(Reading(read.words[:0], read.units))
