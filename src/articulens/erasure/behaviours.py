@@ -24,9 +24,11 @@ MEASURES = {
     "KL": "divergence of the head's distribution from that of the intact network, nats a frame",
     "clusters": "share of frames that the head puts into another cluster",
     "reading": "squared change of what the head reads of the teacher, per variance of that reading",
-    "phones": "share of frames whose phone a linear probe told and tells no more",
+    "phones": "accuracy that a linear phone probe of ours loses, share of frames",
     "units": "share of frames that fall into another k-means unit of the last layer",
 }
+#: Measures that no part of the network takes: they say what its later blocks hand on, and nothing behind the last one.
+OURS = ("phones", "units")
 
 
 class Behaviour(ABC):
