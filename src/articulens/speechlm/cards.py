@@ -50,27 +50,23 @@ def _made(facts: dict[str, Any]) -> str:
     documents = ", ".join(f"{share:.0%} {_KINDS[kind]}" for kind, share in shares.items())
     lines = [
         f"* Architecture: Llama, {recipe['num_hidden_layers']} blocks of width {recipe['hidden_size']}, tied "
-        "embeddings, "
-        f"{facts['parameters'] / 1e6:.2f} M parameters.",
+        f"embeddings, {facts['parameters'] / 1e6:.2f} M parameters.",
         f"* Units: {recipe['n_units']} k-means clusters of `{facts['units']['encoder']}`, layer "
         f"{facts['units']['layer']}, equal neighbours merged; the codebook is in this folder.",
         "* Tokens: the words of the training sentences, letters for all other words, units, `<speech>` and `<text>`.",
         f"* Begins as: {begins}. Seed {recipe['seed']}.",
-        f"* Documents: {documents}; {recipe['sentences']} sentences each, which often share words. A word is "
-        "written as "
-        "units or as text, never as both, and no sentence is said twice in a document: nothing was ever "
-        "transcribed. But "
-        "sentences of a document may differ in one word only, which is the strongest hint that such a corpus "
-        "can give.",
+        f"* Documents: {documents}; {recipe['sentences']} sentences each, which often share words. A word is written "
+        "as units or as text, never as both, and no sentence is said twice in a document: nothing was ever "
+        "transcribed. But sentences of a document may differ in one word only, which is the strongest hint that such a "
+        "corpus can give.",
         f"* Training: {recipe['steps']} steps of {recipe['batch']} × {recipe['length']} tokens "
         f"({facts['tokens_drawn'] / 1e6:.1f} M), AdamW, peak learning rate {recipe['learning_rate']:g}, one "
-        "warm-up and "
-        f"half a cosine; a text token weighs {recipe['text_weight']:g} times a unit. {facts['seconds']:.0f} s "
-        "of wall time "
-        f"on one thread of a shared {facts['hardware']}; torch {facts['versions']['torch']}, transformers "
-        f"{facts['versions']['transformers']}. The weights are those of the last step.",
-        f"* Made again by `articulens models train-lm {facts['name']} --recordings FOLDER`; the recipe is in "
-        "the package.",
+        f"warm-up and half a cosine; a text token weighs {recipe['text_weight']:g} times a unit. "
+        f"{facts['seconds']:.0f} s of wall time on one thread of a shared {facts['hardware']}; "
+        f"torch {facts['versions']['torch']}, transformers {facts['versions']['transformers']}. "
+        "The weights are those of the last step.",
+        f"* Made again by `articulens models train-lm {facts['name']} --recordings FOLDER`; the recipe is in the "
+        "package.",
     ]
     return "\n".join(lines)
 
@@ -84,8 +80,7 @@ def _heard(facts: dict[str, Any]) -> str:
     ]
     lines.append(
         f"\n{facts['held_out_recordings']} of these recordings, those of a tenth of the sentences, are held "
-        "out: neither "
-        "their text nor their speech is in training. Of the documents "
+        "out: neither their text nor their speech is in training. Of the documents "
         + ", ".join(f"{share:.0%} are {_LANGUAGES[language]}" for language, share in facts["languages"].items())
         + "."
     )
@@ -99,8 +94,7 @@ def _curve(facts: dict[str, Any]) -> str:
     lines = [
         "## How it was trained\n",
         "Loss in nats: of training (all tokens compete), and on held-out documents of each kind, whatever the "
-        "model was "
-        "trained on (units compete with units, text with text).\n",
+        "model was trained on (units compete with units, text with text).\n",
         f"| step | {' | '.join(columns)} |",
         "|" + "---|" * (1 + len(columns)),
     ]
@@ -140,22 +134,28 @@ def _read(facts: dict[str, Any]) -> str:
 
 
 def _use(facts: dict[str, Any]) -> str:
-    return (
-        "## Use and limits\n\nFor learning, testing and demonstrating how a lens is held to a speech–text "
-        "model, on a laptop. "
-        "A few hundred words, synthetic voices, sentences from grammars of some dozen lines: not evidence about "
-        "large "
-        "models, and no use as a recogniser or synthesiser.\n\n"
-        "```python\nfrom articulens.speechlm import open_speech_lm, load_codebook\n\n"
-        f'lm = open_speech_lm("data/models/{facts["name"]}")\n'
-        f'codebook = load_codebook("data/models/{facts["name"]}")\n```\n\n'
-        "## Licences\n\n* These weights: MIT, like the project's code.\n* espeak-ng (GPL-3.0) was run to make "
-        "speech; nothing "
-        "of it is included.\n* Synthetic speech: this project's; its synthesiser is VocalTractLab (GPL-3.0), "
-        "not included.\n"
-        "* The encoder of the units was distilled from Whisper tiny.en (MIT) on LibriSpeech (CC BY 4.0) and "
-        "synthetic "
-        "speech.\n\n## Files\n\n"
-        f"* `model.safetensors` SHA-256 `{facts['sha256']['model.safetensors']}`\n\n"
-        "Stored in half precision and read as float32."
-    )
+    return f"""## Use and limits
+
+For learning, testing and demonstrating how a lens is held to a speech–text model, on a laptop. \
+A few hundred words, synthetic voices, sentences from grammars of some dozen lines: not evidence about large models, \
+and no use as a recogniser or synthesiser.
+
+```python
+from articulens.speechlm import open_speech_lm, load_codebook
+
+lm = open_speech_lm("data/models/{facts["name"]}")
+codebook = load_codebook("data/models/{facts["name"]}")
+```
+
+## Licences
+
+* These weights: MIT, like the project's code.
+* espeak-ng (GPL-3.0) was run to make speech; nothing of it is included.
+* Synthetic speech: this project's; its synthesiser is VocalTractLab (GPL-3.0), not included.
+* The encoder of the units was distilled from Whisper tiny.en (MIT) on LibriSpeech (CC BY 4.0) and synthetic speech.
+
+## Files
+
+* `model.safetensors` SHA-256 `{facts["sha256"]["model.safetensors"]}`
+
+Stored in half precision and read as float32."""

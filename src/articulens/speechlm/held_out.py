@@ -43,6 +43,7 @@ def read_held_out(lm: SpeechLM, spoken: Sequence[Spoken], *, seed: int = 0) -> d
     words = words[words["pieces"] == 1]
     found = hits(words, by=["layer", "target"], seed=seed)
     ranks = words[words["at"] == "any"].pivot(index=["utterance", "index", "layer"], columns="target", values="rank")
+    ranks = ranks.reindex(columns=["spoken", "random"]).dropna()
     lead = (ranks["spoken"] <= K).astype(float) - (ranks["random"] <= K)
     together = 1 - 0.05 / len(lm.layers)
     leads = mean_over_utterances(

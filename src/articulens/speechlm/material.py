@@ -66,7 +66,7 @@ def prepare(
     Raises
     ------
     ArticulensError
-        When the recordings or the encoder are not there.
+        When the recordings or the encoder are not there, or no recording is for training or for validation.
     """
     folder, rows = Path(recordings), read_recordings(recordings)
     if not rows:
@@ -97,6 +97,11 @@ def prepare(
     spoken = [_spoken(row, units) for row, units in zip(rows, _read_units(place / "units.npz"), strict=True)]
     held = {sentence.text for language in LANGUAGES for sentence in sentences(language) if sentence.held_out}
     parts = [[s for s, row in zip(spoken, rows, strict=True) if (row.text in held) is out] for out in (False, True)]
+    if not all(parts):
+        raise ArticulensError(
+            f"{folder}: of {len(rows)} recordings {len(parts[1])} are of held-out sentences, expected some, and some "
+            "to train on; make more with `articulens models recordings`."
+        )
     return Material(codebook, tuple(parts[0]), tuple(parts[1]), _fingerprint(spoken))
 
 

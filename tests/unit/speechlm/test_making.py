@@ -8,7 +8,10 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
+from typer.testing import CliRunner
 
+from articulens import cli
 from articulens.corpora import open_corpus
 from articulens.errors import ArticulensError
 from articulens.files import sha256_file
@@ -235,6 +238,21 @@ def test_recordings_have_all_words_in_time_and_become_material(tmp_path, recipe)
     assert material.fingerprint == again.fingerprint
     assert len(material.train) + len(material.held_out) == len(rows)
     assert all(s.meta["source"] == "espeak" and s.words for s in material.train)
+
+    # And from the command line, by a recipe of one's own.
+    yaml.safe_dump(recipe.to_dict() | {"name": "own"}, (tmp_path / "own.yaml").open("w"))
+    words = [
+        "models",
+        "train-lm",
+        str(tmp_path / "own.yaml"),
+        "--recordings",
+        str(made),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "# own" in (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
 
 
 def test_recordings_that_are_not_there_are_asked_for(tmp_path, recipe):
