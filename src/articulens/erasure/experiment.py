@@ -19,10 +19,6 @@ from articulens.erasure.concepts import ARTICULATION, PHONES, Concepts
 from articulens.erasure.erasers import Eraser, Whitener, everything, inlp, leace, random_eraser
 from articulens.errors import ArticulensError
 
-#: How a subspace was found: the first two are erasers of the concept, the third is the control of the first, the last
-#: sets every state of the layer to its mean.
-METHODS = ("leace", "inlp", "random", "everything")
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -153,8 +149,9 @@ def erase(
     -------
     damage, residual
         `damage`: one row for ``layer, method, concept, rank, draw, dose, measure, read_at, fold, speaker``, mean
-        over utterances. `residual`: what a probe finds after erasure, ``layer, method, concept, rank, draw, dose,
-        cell, speaker, probe, r``. Both with ``removed``, the share of variance that went.
+        over utterances. ``method`` is ``leace`` or ``inlp``, ``random`` (the control of the first), or ``everything``
+        (every state of the layer is set to its mean). `residual`: what a probe finds after erasure, ``layer, method,
+        concept, rank, draw, dose, cell, speaker, probe, r``. Both with ``removed``, the share of variance that went.
 
     Raises
     ------

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from articulens.corpora import write_checksums, write_manifest
 from articulens.corpora.schema import Utterance
+from articulens.errors import ArticulensError
 from articulens.files import atomic_write
 from articulens.synthesis import store, vtl
 from articulens.synthesis.anatomy import Speaker, cohort
 from articulens.synthesis.corpus import SEED
 from articulens.synthesis.interventions import Intervention
-from articulens.synthesis.phonology.segments import Segment
+from articulens.synthesis.phonology import Segment, transcribe
 from articulens.synthesis.render import Production, Prompt, SpeechProducer, find_voice
 from articulens.synthesis.sensors import SensorModel
 from articulens.synthesis.shapes import BODY, LIPS, Shapes
@@ -79,8 +80,14 @@ def make_pairs(out: str | Path, *, words: Sequence[str] = WORDS, speakers: int =
     Raises
     ------
     ArticulensError
-        When the extra ``[synth]`` is missing, or the folder holds another corpus.
+        For a word without such a vowel, when the extra ``[synth]`` is missing, or the folder holds another corpus.
     """
+    for word in words:
+        if not {segment.phone for segment in transcribe(word, "fi")} & set(OTHERS):
+            raise ArticulensError(
+                f"word '{word}': there is no {' or '.join(OTHERS)} in it, so its twins would be the word itself; choose "
+                "another word."
+            )
     vtl.require()
     root = Path(out)
     plan = [(speaker, list(pair_prompts(speaker, words))) for speaker in cohort(speakers, seed)]

@@ -4,10 +4,13 @@ import json
 from itertools import product
 from pathlib import Path
 
+import pytest
+
 from articulens.corpora import open_corpus
+from articulens.errors import ArticulensError
 from articulens.synthesis import cohort
 from articulens.synthesis.corpus import SEED
-from articulens.synthesis.pairs import BASE, COLUMNS, WORDS, changes_of, pair_prompts
+from articulens.synthesis.pairs import BASE, COLUMNS, WORDS, changes_of, make_pairs, pair_prompts
 from articulens.synthesis.store import recipe_hash
 
 ROOT = Path(__file__).parents[3] / "data" / "pairs"
@@ -23,3 +26,9 @@ def test_the_shipped_pairs_are_those_of_the_recipe():
             made = json.loads(said[speaker.id, prompt.sentence, prompt.extra["changed"]].labels.read_text("utf-8"))
             assert made["recipe"] == recipe_hash(speaker, prompt, changes_of(prompt)), prompt.id
     assert all(f"*{word}*" in (ROOT / "CARD.md").read_text("utf-8") for word in WORDS)
+
+
+def test_a_word_that_cannot_differ_is_refused(tmp_path):
+    with pytest.raises(ArticulensError, match="word 'kukka': there is no y or ø in it"):
+        make_pairs(tmp_path, words=["tyyli", "kukka"])
+    assert not list(tmp_path.iterdir())
