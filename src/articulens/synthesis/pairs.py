@@ -85,8 +85,8 @@ def make_pairs(out: str | Path, *, words: Sequence[str] = WORDS, speakers: int =
     for word in words:
         if not {segment.phone for segment in transcribe(word, "fi")} & set(OTHERS):
             raise ArticulensError(
-                f"word '{word}': there is no {' or '.join(OTHERS)} in it, so its twins would be the word itself; choose "
-                "another word."
+                f"word '{word}': there is no {' or '.join(OTHERS)} in it, so its twins would be the word itself; "
+                "choose another word."
             )
     vtl.require()
     root = Path(out)
