@@ -204,8 +204,8 @@ lens_picture(said, title=f"{focus} listens to {shown.id}") if ready else nothing
 # Hit@k is the share of words that are among the k best text tokens at any of their units. A word has many units, hence many
 # chances: three candidates that are ranked in the same way say how many. *Random* is another word of like frequency and
 # length, *shuffled* the word at the same place of another utterance, *next* the word that will be said. Only words that the
-# models write as one token are counted, whichever of the four they are. Intervals are over utterances; those of one speaker
-# count as different ones. The table has, besides, what is left when units and marks compete, too.
+# models write as one token are counted, and of their next words those that are one, too. Intervals are over utterances; those
+# of one speaker count as different ones. The table has, besides, what is left when units and marks compete, too.
 
 
 # %%
@@ -215,8 +215,10 @@ def with_interval(table: pd.DataFrame, value: str) -> list[str]:
 
 
 def whole(reading: Reading) -> Reading:
-    """Return the reading of those candidates that are one token."""
-    return Reading(reading.words[reading.words["pieces"] == 1], reading.units)
+    """Return the reading of candidates that are one token, at words that are."""
+    words = reading.words[reading.words["pieces"] == 1]
+    places = words.loc[words["target"] == "spoken", ["utterance", "index"]].drop_duplicates()
+    return Reading(words.merge(places), reading.units)
 
 
 readings, chosen = {}, {}
@@ -231,7 +233,7 @@ if ready:
     by_layer = hits(every, by=["model", "layer", "target"], seed=seed)
     write_scores(by_layer.round(4), Path(results) / "13_listen_for_latent_text.parquet")
     spoken = every[every["target"] == "spoken"].set_index(["utterance", "index"])
-    n_words, n_all = spoken.index.nunique(), here.words.set_index(["utterance", "index"]).index.nunique()
+    n_words, n_all = spoken.index.nunique(), sum(len(s.words) for s in heard)
     print(
         f"{n_words} of {n_all} words are one token for the models. Layers chosen on the other recordings, by the lead "
         f"over the random word: " + ", ".join(f"{name} {layer}" for name, layer in chosen.items()) + "."
