@@ -85,6 +85,10 @@ from articulens.targets import TargetOptions
 # %%
 recordings = open_corpus(corpus)
 opened = {name: open_encoder(name, device=device, seed=seed) for name in dict.fromkeys([*models, *references])}
+if not opened:
+    raise ArticulensError(
+        "models and references are both empty, so nobody would hear the moved mouths; name an encoder."
+    )
 record(corpora={corpus: recordings}, encoders=opened)
 encoders = {encoder.name: encoder for encoder in opened.values()}  # a folder is called by its last part
 if train:
