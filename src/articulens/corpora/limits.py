@@ -48,8 +48,8 @@ def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> int:
     return status.st_size
 
 
-def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
-    """Return the content of an ordinary file, see `check_file`.
+def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES, first: int = -1) -> bytes:
+    """Return the content of an ordinary file, see `check_file`, or its `first` bytes.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
     if check_file(path, max_bytes=max_bytes) == 0:
         raise ArticulensError(f"{path}: the file is empty; export it again or leave this utterance out.")
     try:
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return stream.read(first)
     except OSError as error:
         raise ArticulensError(
             f"{path}: cannot be read ({error.strerror}); check its permissions or copy it again."

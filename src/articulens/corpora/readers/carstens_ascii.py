@@ -81,8 +81,7 @@ def read(
 
 def _read_table(path: Path, needed: set[str]) -> dict[str, NDArray[np.float64]]:
     """Return the needed columns under stripped names, or, where none is there, all names without values."""
-    content = read_bytes(path)
-    start = content[:65536]
+    start = read_bytes(path, first=1 << 16)
     if start.startswith(b"AG50") or b"\0" in start:
         raise ArticulensError(
             f"{path}: this is a binary file, a text table with columns Ch1_X Ch1_Y ... was expected; "
@@ -106,9 +105,7 @@ def _read_table(path: Path, needed: set[str]) -> dict[str, NDArray[np.float64]]:
     names = cells if headed else [f"Ch{1 + i // 7}_{FIELDS[i % 7]}" for i in range(len(cells))]
     if needed.isdisjoint(names):
         return dict.fromkeys(names, np.empty(0))
-    # A byte order mark would be part of the first name.
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    return read_columns(content, path, separator=separator, names=names, needed=needed, headed=headed)
+    return read_columns(path, separator=separator, names=names, needed=needed, headed=headed)
 
 
 def _is_number(cell: str) -> bool:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from threading import Thread
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,11 +230,22 @@ def _positions(
     halves = [(0, frames)] if 4 * width * frames < _LONG else [(0, frames // 2), (frames // 2, frames)]
     rows = min(max(1, _BLOCK // (4 * width)), frames)
     work = [(*half, np.empty((rows, width), "<f4"), np.empty((rows, len(taken)), "<f4")) for half in halves]
-    with ThreadPoolExecutor(1) as pool:
-        others = [pool.submit(fill, *half) for half in work[1:]]
-        fill(*work[0])
-        for other in others:
-            other.result()
+    trouble: list[BaseException] = []
+
+    def fill_too(*half: Any) -> None:
+        try:
+            fill(*half)
+        except BaseException as error:
+            trouble.append(error)
+
+    others = [Thread(target=fill_too, args=half) for half in work[1:]]  # quicker to start than a pool
+    for other in others:
+        other.start()
+    fill(*work[0])
+    for other in others:
+        other.join()
+    if trouble:
+        raise trouble[0]
     return positions
 
 

@@ -71,7 +71,7 @@ def read(
     states = {sensor: f"{source}_State" for sensor, source in channels.items()}
     needed = {"time", *states.values()} | {name for _, name in wanted.values()}
     content = _numbered_states(content) if names[1] != "MeasId" else content
-    table = read_columns(content, path, separator="\t", names=names, needed=needed, headed=True)
+    table = read_columns(path, separator="\t", names=names, needed=needed, headed=True, content=content)
     clock = table.pop("time")
     positions, found = take_columns(table, wanted, path)
     positions[~(np.abs(positions) <= max_abs_mm)] = np.nan

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from articulens.errors import ArticulensError
 
+_WIDEST = 4096  # wider records were never seen, and comparing them would take minutes
+
 
 def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     """Compare each record with the next one, and again for other widths of a record.
@@ -24,7 +26,7 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     width : int
         Values in one record, as the header has it.
     others : range
-        Widths to compare it with.
+        Widths to compare it with, up to a few times its own.
     path : Path
         For the message.
 
@@ -33,6 +35,8 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
     ArticulensError
         When another width fits five times better.
     """
+    if width > _WIDEST:
+        return
     sample = values[: max(2048, 4 * width)].astype(np.float32)
     sample[~np.isfinite(sample)] = 0.0
 

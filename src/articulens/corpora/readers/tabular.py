@@ -193,7 +193,7 @@ def _read_csv(path: Path) -> dict[str, NDArray[np.float64]]:
         ) from error
     if len(content.split(None, 1)) < 2:
         return {}
-    return read_columns(content, path, separator=separator, names=names, needed=set(names), headed=True)
+    return read_columns(path, separator=separator, names=names, needed=set(names), headed=True, content=content)
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:

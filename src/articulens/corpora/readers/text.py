@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -15,16 +16,20 @@ from articulens.errors import ArticulensError
 
 
 def read_columns(
-    content: bytes, path: Path, *, separator: str, names: Sequence[str], needed: Collection[str], headed: bool
+    path: Path,
+    *,
+    separator: str,
+    names: Sequence[str],
+    needed: Collection[str],
+    headed: bool,
+    content: bytes | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the needed columns of a table as numbers; what is no number is NaN.
 
     Parameters
     ----------
-    content : bytes
-        The file.
     path : Path
-        For messages.
+        The file.
     separator : str
         Between two cells: a tab, a comma, or a pattern for blanks. A line may end with one more.
     names : sequence of str
@@ -33,23 +38,26 @@ def read_columns(
         Which of them to return.
     headed : bool
         Whether the first line that is not blank holds names, and no sample.
+    content : bytes, optional
+        What to read instead of the file, where a reader had to change it. Long files are better not held in memory.
 
     Raises
     ------
     ArticulensError
-        When a line has more or fewer cells than there are names, there are fewer than two lines, or a name is there
-        twice.
+        When the file cannot be read, a line has more or fewer cells than there are names, there are fewer than two
+        lines, or a name is there twice.
     """
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ArticulensError(f"{path}: column {twice} is there more than once; export the positions again.")
-    _check_cells(content, path, separator, len(names))
     wanted = [i for i, name in enumerate(names) if name in needed]
     try:
-        with warnings.catch_warnings():
+        with open(path, "rb") if content is None else io.BytesIO(content) as stream, warnings.catch_warnings():
+            last = _check_cells(stream, path, separator, len(names))
+            stream.seek(0)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns that hold words are numbers below
             table = pd.read_csv(
-                io.BytesIO(content),
+                stream,
                 sep=separator,
                 header=0 if headed else None,
                 names=[names[i] for i in wanted],
@@ -58,6 +66,10 @@ def read_columns(
                 # Blanks before a number do not matter; after a comma they would be part of a word such as NaN.
                 skipinitialspace=separator == ",",
             )
+    except OSError as error:
+        raise ArticulensError(
+            f"{path}: cannot be read ({error.strerror}); check its permissions or copy it again."
+        ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).strip().rstrip(".").splitlines()[-1]
         raise ArticulensError(
@@ -72,22 +84,28 @@ def read_columns(
         str(name): pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         for name in table.columns
     }
-    if not content.endswith((b"\n", b"\r")) and names[-1] in columns:
+    if last not in b"\r\n" and names[-1] in columns:
         # Nobody can say whether "1.2" was once "1.25".
         columns[names[-1]] = np.append(columns[names[-1]][:-1], np.nan)
     return columns
 
 
-def _check_cells(content: bytes, path: Path, separator: str, cells: int) -> None:
-    if len(separator) == 1:
-        byte = separator.encode()
-        lines = _count(content, b"\n") + (not content.endswith(b"\n"))
-        if _count(content, byte) in (lines * (cells - 1), lines * cells):
-            return
-    for number, line in enumerate(content.splitlines(), start=1):
+def _check_cells(stream: BinaryIO, path: Path, separator: str, cells: int) -> bytes:
+    """Refuse a table with a line of another length; return its last byte."""
+    last, lines, separators = b"", 0, 0
+    for block in iter(lambda: stream.read(1 << 20), b""):
+        values = np.frombuffer(block, dtype=np.uint8)  # `bytes.count` takes four times as long
+        lines += int(np.count_nonzero(values == ord("\n")))
+        separators += int(np.count_nonzero(values == ord(separator))) if len(separator) == 1 else 0
+        last = block[-1:]
+    lines += last != b"\n"
+    if len(separator) == 1 and separators in (lines * (cells - 1), lines * cells):
+        return last
+    stream.seek(0)
+    for number, line in enumerate(stream.read().splitlines(), start=1):
         if not line.strip(b"\r\n "):
             continue
-        found = line.split(byte) if len(separator) == 1 else line.split()
+        found = line.split(separator.encode()) if len(separator) == 1 else line.split()
         if len(found) == cells + 1 and not found[-1].strip():
             continue
         if len(found) != cells:
@@ -95,10 +113,4 @@ def _check_cells(content: bytes, path: Path, separator: str, cells: int) -> None
                 f"{path}: line {number} has {len(found)} cells, expected {cells}; the file is damaged or cut short: "
                 "export or copy it again."
             )
-
-
-def _count(content: bytes, byte: bytes) -> int:
-    """Count a byte; `bytes.count` takes four times as long where it is often found."""
-    values = np.frombuffer(content, dtype=np.uint8)
-    blocks = (values[i : i + (1 << 20)] for i in range(0, len(values), 1 << 20))
-    return sum(int(np.count_nonzero(block == ord(byte))) for block in blocks)
+    return last

@@ -56,8 +56,8 @@ def read(
     path = Path(path)
     wanted = column_names("{sensor}_{axis}", channels, axes)
     needed = {"time"} | {name for _, name in wanted.values()}
-    content = read_bytes(path)
-    table = read_columns(content, path, separator="\t", names=_NAMES, needed=needed, headed=False)
+    read_bytes(path, first=1)  # refuses what is no file, too large or empty
+    table = read_columns(path, separator="\t", names=_NAMES, needed=needed, headed=False)
     clock = table.pop("time") * 1e-6
     table = {name: np.where(column >= MISSING, np.nan, column) for name, column in table.items()}
     positions, names = take_columns(table, wanted, path)
