@@ -293,7 +293,7 @@ later = read_verdicts(left)
 print(f"{len(later)} claims" if len(later) else "Not shown: claims of later chapters; none has run.")
 pd.set_option("display.max_colwidth", None)
 later = later.set_index("number")
-glue("later", later[["claim", "verdict"]], display=False)  # the front page is short
+glue("later", later[["claim", "verdict"]].rename_axis(None), display=False)  # the front page is short
 later[["claim", "rule", "verdict", "because"]]
 
 # %% [markdown]
