@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from articulens.encoders.base import Encoder, FrameClock, States
+from articulens.encoders.base import Encoder, States
 from articulens.encoders.catalog import MODELS, Model, find_model, to_frame
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError, suggest
 
 __all__ = ["MODELS", "Encoder", "FrameClock", "Model", "States", "find_model", "open_encoder", "to_frame"]

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from articulens.encoders.base import Encoder, FrameClock, States, choose_layers, library_versions
+from articulens.encoders.base import Encoder, States, choose_layers, library_versions
+from articulens.encoders.clock import FrameClock
 from articulens.files import sha256_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from articulens.errors import ArticulensError
 if TYPE_CHECKING:
     import torch
 
-    from articulens.encoders.base import FrameClock
+    from articulens.encoders.clock import FrameClock
 
 
 def prepare_audio(

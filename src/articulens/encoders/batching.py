@@ -29,7 +29,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from articulens.encoders.base import FrameClock
+from articulens.encoders.clock import FrameClock
 
 OVERLAP_S = 2.0
 

@@ -20,9 +20,10 @@ import transformers
 from transformers import AutoConfig, AutoModel, PretrainedConfig, WhisperFeatureExtractor
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
-from articulens.encoders.base import FrameClock, library_versions
+from articulens.encoders.base import library_versions
 from articulens.encoders.batching import OVERLAP_S
 from articulens.encoders.bundled import bundled_folder
+from articulens.encoders.clock import FrameClock
 from articulens.encoders.model import Model
 from articulens.encoders.transformer import (
     WHISPER_CLOCK,

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from numpy.typing import ArrayLike
 
-from articulens.encoders.base import Encoder, FrameClock, States, choose_layers, library_versions
+from articulens.encoders.base import Encoder, States, choose_layers, library_versions
 from articulens.encoders.batching import Piece, group
+from articulens.encoders.clock import FrameClock
 from articulens.encoders.ecapa import HOP, MODEL_TYPE, front_end, layer_names, layer_widths, layers_of
 from articulens.encoders.model import Model
 from articulens.encoders.transformer import DTYPES, network_record, precision

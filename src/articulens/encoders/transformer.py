@@ -16,8 +16,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from articulens.encoders.base import Encoder, FrameClock, States, choose_layers
+from articulens.encoders.base import Encoder, States, choose_layers
 from articulens.encoders.batching import OVERLAP_S, Piece, cut, group, only_valid_samples
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

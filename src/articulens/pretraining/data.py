@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.audio import read_audio
 from articulens.encoders.audio import prepare_audio
-from articulens.encoders.base import FrameClock
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 from articulens.pretraining.config import Source
 from articulens.pretraining.speech import RATE_HZ, read_manifest

@@ -10,7 +10,8 @@ import torch
 from articulens.corpora.catalog import Corpus
 from articulens.corpora.labels import Interval, speech_mask
 from articulens.corpora.schema import Utterance
-from articulens.encoders.base import Encoder, FrameClock, States
+from articulens.encoders.base import Encoder, States
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 from articulens.moments import Array
 from articulens.similarity.frames import Frames, View

@@ -1,14 +1,12 @@
 """Measuring a synthetic corpus: formants, closures, speeds, and the lag between sound and sensors.
 
 Everything is measured from the files as anybody else would measure them (linear prediction on the audio, levels,
-differences of positions); only the oral areas come from the labels. ``python -m articulens.synthesis.checks CORPUS``
-prints the tables that the corpus card quotes; a second corpus, of people, gets its speeds printed beside.
+differences of positions); only the oral areas come from the labels.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +17,7 @@ import pandas as pd
 from scipy.linalg import solve_toeplitz
 from scipy.signal import resample_poly
 
-from articulens.corpora import Corpus, Utterance, open_corpus
+from articulens.corpora import Corpus, Utterance
 from articulens.corpora.signals import align
 from articulens.synthesis.inventory import VOWELS, formant_range
 from articulens.synthesis.vtl import Floats
@@ -216,26 +214,3 @@ def log_bands(sound: Floats, rate: int) -> Floats:
     rise = (mel - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     fall = (edges[2:, None] - mel) / (edges[2:] - edges[1:-1])[:, None]
     return np.log(power @ np.clip(np.minimum(rise, fall), 0, None).T + 1e-7)
-
-
-def main(spec: str, real: str | None = None) -> None:
-    """Print every table for the corpus `spec`, and the speeds of people in the corpus `real` beside."""
-    corpus = open_corpus(spec)
-    pd.set_option("display.width", 160, "display.max_rows", 200, "display.max_columns", 20)
-    print(formant_table(vowel_formants(corpus)).to_string(index=False))
-    found = contacts(corpus)
-    print(
-        found.groupby("kind")[["area_cm2", "level_db"]].describe(percentiles=[0.02, 0.5, 0.98]).round(2).T.to_string()
-    )
-    print(speeds(corpus).to_string())
-    if real:
-        print(f"{real}\n{speeds(open_corpus(real)).to_string()}")
-    best, curve = lag(corpus)
-    print(f"lag {1000 * best:.1f} ms", curve.round(3).to_dict())
-    from articulens.synthesis.contrasts import contrasts
-
-    print(contrasts(corpus).to_string(index=False))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:3] or ["bundled"])

@@ -126,6 +126,35 @@ def test_ag501_binary_exactly(tmp_path, data, n, sockets, rate, version, header)
     np.testing.assert_array_equal(read.positions, expected)
 
 
+def long_recording():
+    """Return frames of more than 8 MB, of which each half is read by a thread of its own, and a gap in the second."""
+    rng = np.random.default_rng(0)
+    frames = np.cumsum(rng.normal(0, 0.02, (20_001, 16, 7)), axis=0).astype(np.float32) + np.float32(20)
+    frames[..., 6] = 1
+    frames[15_000:15_010, 6, :3] = np.nan
+    return frames
+
+
+def test_both_halves_of_a_long_recording(tmp_path):
+    frames = long_recording()
+    path = tmp_path / "a.pos"
+    path.write_bytes(foreign.carstens_binary(frames, 1250))
+    read = carstens_binary.read(path, channels={"TT": 7, "UL": 1}, axes=XYZ)
+    expected = frames[:, [6, 0], :3].reshape(len(frames), 6).astype(np.float64)
+    np.testing.assert_array_equal(read.positions, expected)
+
+
+def test_a_recording_that_becomes_shorter_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.pos"
+    path.write_bytes(foreign.carstens_binary(long_recording(), 1250))
+    size = path.stat().st_size
+    monkeypatch.setattr(carstens_binary, "check_file", lambda path: size)
+    with open(path, "r+b") as stream:
+        stream.truncate(size - 16 * 7 * 4 * 100)
+    with pytest.raises(ArticulensError, match=r"cannot be read .*shorter.*copy the file again"):
+        carstens_binary.read(path, channels={"TT": 7}, axes=XYZ)
+
+
 @each_quickly
 @given(
     data=st.data(),

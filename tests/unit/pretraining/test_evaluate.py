@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from articulens.encoders.base import FrameClock, States
+from articulens.encoders.base import States
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 from articulens.pretraining.cards import MARKS, card, write_overview
 from articulens.pretraining.evaluate import best_layer, differences, phone_accuracy

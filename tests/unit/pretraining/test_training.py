@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel
 from articulens.corpora.audio import read_audio
 from articulens.encoders import open_encoder
 from articulens.encoders.audio import prepare_audio
-from articulens.encoders.base import FrameClock
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 from articulens.pretraining.cards import write_card
 from articulens.pretraining.config import parse_config

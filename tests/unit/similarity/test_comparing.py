@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from articulens.corpora import open_corpus
-from articulens.encoders.base import Encoder, FrameClock, States
+from articulens.encoders.base import Encoder, States
+from articulens.encoders.clock import FrameClock
 from articulens.encoders.transformer import WHISPER_CLOCK
 from articulens.errors import ArticulensError
 from articulens.figures_similarity import similarity_grid, similarity_matrices, similarity_matrix, similarity_profiles

@@ -10,7 +10,8 @@ import torch
 
 from articulens.corpora import open_corpus
 from articulens.encoders import open_encoder
-from articulens.encoders.base import Encoder, FrameClock, States
+from articulens.encoders.base import Encoder, States
+from articulens.encoders.clock import FrameClock
 from articulens.errors import ArticulensError
 from articulens.tasks import SUM, Features, Training, answers, open_task, select_evenly, split, summarise_tasks, weigh
 from articulens.tasks.questions import Phones

@@ -241,9 +241,11 @@ def _positions(
     others = [Thread(target=fill_too, args=half) for half in work[1:]]  # quicker to start than a pool
     for other in others:
         other.start()
-    fill(*work[0])
-    for other in others:
-        other.join()
+    try:
+        fill(*work[0])
+    finally:
+        for other in others:
+            other.join()
     if trouble:
         raise trouble[0]
     return positions
