@@ -53,6 +53,8 @@ from articulens.figures import layer_profile
 from articulens.publishing import record
 from articulens.publishing.notebooks import passages, read_notebook
 
+pd.set_option("display.max_colwidth", None)  # claims are read, not skimmed
+
 # %%
 names = ["01_compare_models", "03_vary_training_size", "04_leave_one_speaker_out", "05_compare_tasks", "06_audit_cells"]
 paths = {name[:2]: Path(results) / f"{name}.parquet" for name in names}
@@ -291,7 +293,6 @@ left = [Path(results) / f"{chapter}.parquet" for chapter in chapters]
 record(files=left)
 later = read_verdicts(left)
 print(f"{len(later)} claims" if len(later) else "Not shown: claims of later chapters; none has run.")
-pd.set_option("display.max_colwidth", None)
 later = later.set_index("number")
 glue("later", later[["claim", "verdict"]].rename_axis(None), display=False)  # the front page is short
 later[["claim", "rule", "verdict", "because"]]
