@@ -69,8 +69,8 @@ def test_whisper_without_its_decoder_is_judged_by_phones_and_units(run_page, tmp
     residual = pd.read_parquet(tmp_path / "10_residual.parquet")
     left = residual.groupby(["erased", "probe"])["r"].mean()
     assert left["articulation", "refit, training"] <= 0.02
-    # From one or two recordings a subspace of 384 dimensions is found roughly: much is left in others, and said.
-    assert left["articulation", "refit, held out"] < left["nothing", "refit, held out"] - 0.1
+    # From a few recordings a subspace of 384 dimensions is found roughly: something is left in others, and said.
+    assert left["articulation", "refit, held out"] < 0.6 * left["nothing", "refit, held out"]
     assert f"{left['articulation', 'refit, held out']:.3f} (too few speakers for an interval) in others" in page.text
 
 

@@ -156,7 +156,7 @@ def test_a_subspace_like_any_other_raises_no_false_alarm():
     found = rates(verdict for verdict, _ in judged)
     assert found.get(USED, 0.0) <= 0.05, found
     rows = pd.concat([table for _, table in judged])
-    assert ((rows["p"] < 0.05) & (rows["mean"] > 0)).mean() > 0.1  # what a level of .05 promises is .025
+    assert ((rows["p"] < 0.05) & (rows["mean"] > 0)).mean() > 0.2  # what a level of .05 promises is .025
     # With one draw a fold nothing is known of that luck, so nothing is called used.
     assert USED not in rates(judge(table[table["draw"] == 0])[0] for table in tables[:20])
 
