@@ -4,8 +4,8 @@
 Binary of 30 s and 120 s: numpy.fromfile alone, and with the same sensors picked into float64. One file may be read
 again and again into memory that was just given back, or eight files in a row, all kept, as when a corpus is read.
 Ours gives a checked trajectory of six sensors with gaps marked. An EST track (87 channels, 200 Hz) and a track of
-EMU of 120 s follow, beside the bare bytes. The ways take turns, each is first in turn, and is called twice, for the
-second call finds memory that the first one gave back; the best of each counts, files are in the page cache.
+EMU of 120 s follow, beside the bare bytes. The ways take turns, each is first in turn; the best of each counts, files
+are in the page cache.
 
     python benchmarks/bench_readers.py
 """
@@ -94,7 +94,6 @@ def main() -> None:
             for kind, of_kind in ways.items():
                 order = list(of_kind.items())
                 for name, way in order[turn % len(order) :] + order[: turn % len(order)]:
-                    way()
                     best[kind][name] = min(best[kind][name], timed(way)[0])
     write(
         "readers",
