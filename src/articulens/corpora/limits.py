@@ -62,9 +62,12 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES, first: int = -1) -> by
         with open(path, "rb") as stream:
             return stream.read(first)
     except OSError as error:
-        raise ArticulensError(
-            f"{path}: cannot be read ({error.strerror}); check its permissions or copy it again."
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> ArticulensError:
+    """Return what to say of a file that is there, but that the system does not let us read to its end."""
+    return ArticulensError(f"{path}: cannot be read ({error.strerror}); check its permissions or copy it again.")
 
 
 def inside(root: Path, name: str, where: str) -> Path:

@@ -68,8 +68,18 @@ class Similarity:
             One or more, of which at least one has a value; a single one is what :meth:`of` says.
         form
             Which form of CKA.
+
+        Raises
+        ------
+        ArticulensError
+            When a pair was not compared in this form, or none has a value.
         """
         every = [self.of(*pair, form) for pair in pairs]
+        if np.isnan([value for value, _ in every]).all():
+            raise ArticulensError(
+                f"none of {len(every)} pairs of layers has a similarity in the form '{form}': their states do not "
+                "vary, or there are too few frames; hear more utterances or ask for other layers."
+            )
         top = int(np.nanargmax([value for value, _ in every]))
         if len(every) == 1:
             return pairs[0], *every[0]

@@ -127,21 +127,30 @@ def test_ag501_binary_exactly(tmp_path, data, n, sockets, rate, version, header)
 
 
 def long_recording():
-    """Return frames of more than 8 MB, of which each half is read by a thread of its own, and a gap in the second."""
+    """Return frames of more than 8 MB, whose blocks two threads share, and a gap."""
     rng = np.random.default_rng(0)
-    frames = np.cumsum(rng.normal(0, 0.02, (20_001, 16, 7)), axis=0).astype(np.float32) + np.float32(20)
+    frames = np.cumsum(rng.normal(0, 0.02, (20_001, 16, 7)), axis=0).astype(np.float32)
+    frames[..., :3] += 20 + 5 * np.arange(16, dtype=np.float32)[:, None]  # sensors are apart
     frames[..., 6] = 1
     frames[15_000:15_010, 6, :3] = np.nan
     return frames
 
 
-def test_both_halves_of_a_long_recording(tmp_path):
+def test_every_block_of_a_long_recording(tmp_path):
     frames = long_recording()
     path = tmp_path / "a.pos"
     path.write_bytes(foreign.carstens_binary(frames, 1250))
     read = carstens_binary.read(path, channels={"TT": 7, "UL": 1}, axes=XYZ)
     expected = frames[:, [6, 0], :3].reshape(len(frames), 6).astype(np.float64)
     np.testing.assert_array_equal(read.positions, expected)
+
+
+def test_a_wrong_number_of_sockets_in_a_long_recording(tmp_path):
+    path = tmp_path / "a.pos"
+    content = foreign.carstens_binary(long_recording(), 1250)
+    path.write_bytes(content.replace(b"NumberOfChannels=16", b"NumberOfChannels=08", 1))
+    with pytest.raises(ArticulensError, match="says 56 values in each record, but records of 112 values"):
+        carstens_binary.read(path, channels={"TT": 7}, axes=XYZ)
 
 
 def test_a_recording_that_becomes_shorter_while_it_is_read(tmp_path, monkeypatch):
@@ -151,7 +160,7 @@ def test_a_recording_that_becomes_shorter_while_it_is_read(tmp_path, monkeypatch
     monkeypatch.setattr(carstens_binary, "check_file", lambda path: size)
     with open(path, "r+b") as stream:
         stream.truncate(size - 16 * 7 * 4 * 100)
-    with pytest.raises(ArticulensError, match=r"cannot be read .*shorter.*copy the file again"):
+    with pytest.raises(ArticulensError, match=r"cannot be read .*shorter.*copy it again"):
         carstens_binary.read(path, channels={"TT": 7}, axes=XYZ)
 
 

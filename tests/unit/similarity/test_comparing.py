@@ -1,5 +1,7 @@
 """What similarity refuses, and how it gets its frames."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -215,6 +217,13 @@ def test_the_best_is_the_best_where_one_is():
     assert found.difference(pairs, pairs[:1])[1] > 0 > found.difference(pairs[:1], pairs)[2]
     few = compare_layers(utterances[:4], pairs, forms=["cross_utterance"], draws=20)
     assert few.best(pairs)[1] == few.table["cka"].max() and np.isnan(few.interval(pairs)[1])
+
+
+def test_no_pair_is_the_best_of_those_without_a_value():
+    found = compare_layers(heard(), draws=4)
+    nothing = replace(found, table=found.table.assign(cka=np.nan))
+    with pytest.raises(ArticulensError, match=r"none of 1 pairs of layers has a similarity .* hear more utterances"):
+        nothing.best([(A, B)])
 
 
 def test_figures_say_what_they_show():

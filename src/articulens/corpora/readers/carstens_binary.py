@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from _thread import allocate_lock, start_new_thread
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from articulens.corpora.limits import check_file
+from articulens.corpora.limits import check_file, unreadable
 from articulens.corpora.readers.carstens_ascii import FIELDS
 from articulens.corpora.readers.clock import agreed_rate
 from articulens.corpora.readers.columns import signed_axes
@@ -33,8 +34,10 @@ from articulens.errors import ArticulensError
 AG501_RATES_HZ = (250.0, 1250.0)
 MAX_SOCKETS = 24
 _MAGIC = re.compile(rb"AG50xDATA_V00[123]\r?\n([0-9]{8})\r?\n")
+_MAX_HEADER = 1 << 16  # bytes
+_HEAD = 1 << 15  # bytes of frames by which the header's word about them is judged
 _BLOCK = 2 << 20  # bytes read at once: a block and what is made of it stay in the processor's cache
-_LONG = 8 << 20  # bytes; half of a longer file is worth a thread
+_LONG = 8 << 20  # bytes; the blocks of a longer file are worth a second thread
 
 
 def read(
@@ -80,27 +83,23 @@ def read(
     size = check_file(path)
     try:
         with open(path, "rb", buffering=0) as stream:
-            start, nch, rate = _layout(stream.read(min(size, 1 << 16)), size, path, sockets, rate_hz)
-            width = 7 * nch
-            frames = _frames(size - start, 4 * width, path)
-            sensors = {sensor: int(socket) for sensor, socket in channels.items() if 1 <= int(socket) <= nch}
-            if not sensors:
-                raise ArticulensError(
-                    f"{path}: it has {nch} sockets, none of those of the channel map "
-                    f"({', '.join(str(s) for s in channels.values())}); correct 'channels' in the recipe."
-                )
-            stream.seek(start)
-            head = np.frombuffer(stream.read(min(size - start, 1 << 15)), dtype="<f4")
-            check_width(head, width, range(7, 7 * MAX_SOCKETS + 1, 7), path)
-            if start > 100 and not head[:width].any():
-                raise ArticulensError(
-                    f"{path}: its first frame is all zeros, so the header is longer than it says; copy or export "
-                    "the file again."
-                )
+            content = stream.read(min(size, _MAX_HEADER + _HEAD))
+        start, nch, rate = _layout(content, size, path, sockets, rate_hz)
+        width = 7 * nch
+        frames = _frames(size - start, 4 * width, path)
+        sensors = {sensor: int(socket) for sensor, socket in channels.items() if 1 <= int(socket) <= nch}
+        if not sensors:
+            raise ArticulensError(
+                f"{path}: it has {nch} sockets, none of those of the channel map "
+                f"({', '.join(str(s) for s in channels.values())}); correct 'channels' in the recipe."
+            )
+        head = np.frombuffer(content, "<f4", min(_HEAD, len(content) - start) // 4, start)
         rms_field = 6 if start == 0 and _normalised(head, width) else FIELDS.index("RMS")
-        positions = _positions(path, start, frames, width, sensors, signed_axes(axes), rms_field, max_abs_mm, max_rms)
+        gate = {"max_abs_mm": max_abs_mm, "max_rms": max_rms}
+        look = partial(_check_frames, head, width, start, size, path)
+        positions = _positions(path, start, (frames, width), sensors, signed_axes(axes), rms_field, gate, look)
     except OSError as error:
-        raise ArticulensError(f"{path}: cannot be read ({error.strerror}); copy the file again.") from error
+        raise unreadable(path, error) from error
     names = tuple(f"{sensor}.{axis}" for sensor in sensors for axis in axes)
     return Trajectory(positions, names, rate, source=str(path))
 
@@ -116,7 +115,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, str]:
     path = Path(path)
     size = check_file(path)
     with open(path, "rb") as stream:
-        content = stream.read(min(size, 1 << 16))
+        content = stream.read(min(size, _MAX_HEADER))
     if not content.startswith(b"AG50"):
         raise ArticulensError(f"{path}: there is no header (an AG500 file has none); nothing to show.")
     lines = _header_lines(content, size, path)[1]
@@ -160,7 +159,7 @@ def _header_lines(content: bytes, size: int, path: Path) -> tuple[int, list[str]
     header = content[:length]
     text, _, padding = header.rstrip(b"\x1a").partition(b"\0")
     plain = re.fullmatch(rb"[\x20-\x7e\r\n\t]*", text) is not None
-    if not match.end() < length <= min(size, len(content)) or not plain or padding.strip(b"\0"):
+    if not match.end() < length <= min(size, _MAX_HEADER) or not plain or padding.strip(b"\0"):
         raise ArticulensError(
             f"{path}: its header says that it is {length} bytes long, and that is not so; the file is damaged or "
             "cut short: copy or export it again."
@@ -177,6 +176,17 @@ def _frames(body: int, frame: int, path: Path) -> int:
     return body // frame
 
 
+def _check_frames(head: NDArray[np.float32], width: int, start: int, size: int, path: Path) -> None:
+    """Refuse frames that look as if the header were wrong about them."""
+    possible = range(7, 7 * MAX_SOCKETS + 1, 7)
+    check_width(head, width, [other for other in possible if (size - start) % (4 * other) == 0], path)
+    if start > 100 and not head[:width].any():
+        raise ArticulensError(
+            f"{path}: its first frame is all zeros, so the header is longer than it says; copy or export the file "
+            "again."
+        )
+
+
 def _normalised(head: NDArray[np.float32], width: int) -> bool:
     """Say whether fields 3 to 5 are a unit vector."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -189,15 +199,17 @@ def _normalised(head: NDArray[np.float32], width: int) -> bool:
 def _positions(
     path: Path,
     start: int,
-    frames: int,
-    width: int,
+    shape: tuple[int, int],
     sensors: Mapping[str, int],
     axes: Mapping[str, tuple[float, str]],
     rms_field: int,
-    max_abs_mm: float,
-    max_rms: float,
+    gate: Mapping[str, float],
+    look: Callable[[], None],
 ) -> NDArray[np.float64]:
-    """Return (frames, sensors * axes) in mm, block by block; the halves of a long file are read side by side."""
+    """Return (frames, sensors * axes) in mm, block by block; two threads share those of a long file.
+
+    Who reads the first block also has a `look` at the frames: it is half as much work as a block.
+    """
     letters = {"X": 0, "Y": 1, "Z": 2}
     try:
         fields = [letters[letter] for _, letter in axes.values()]
@@ -206,19 +218,23 @@ def _positions(
     taken = np.array([7 * (socket - 1) + field for socket in sensors.values() for field in fields])
     residual = np.array([7 * (socket - 1) + rms_field for socket in sensors.values()])
     flipped = [i for i, (sign, _) in enumerate(axes.values()) if sign < 0]
-    gate = {"max_abs_mm": max_abs_mm, "max_rms": max_rms}
+    frames, width = shape
     positions = np.empty((frames, len(taken)))
+    rows = min(max(1, _BLOCK // (4 * width)), frames)
+    starts = iter(range(0, frames, rows))  # whoever is free takes the next one
 
-    def fill(first: int, last: int, block: NDArray[np.float32], picked: NDArray[np.float32]) -> None:
+    def fill(block: NDArray[np.float32], picked: NDArray[np.float32]) -> None:
         with open(path, "rb", buffering=0) as stream, np.errstate(invalid="ignore"):
-            stream.seek(start + block.itemsize * width * first)
-            for begin in range(first, last, len(block)):
-                part = block[: last - begin]
+            for first in starts:
+                if first == 0:
+                    look()
+                part = block[: frames - first]
+                stream.seek(start + 4 * width * first)
                 _fill(stream, part)
                 # Every index is inside; only without a check of its own does `take` write where it is told.
                 values = part.take(taken, axis=1, out=picked[: len(part)], mode="clip")
-                rms = part[:, residual]
-                here = positions[begin : begin + len(part)]
+                rms = part.take(residual, axis=1)
+                here = positions[first : first + len(part)]
                 here[...] = values
                 for axis in flipped:
                     here[:, axis :: len(fields)] *= -1
@@ -226,29 +242,40 @@ def _positions(
                     sensorwise = values.reshape(len(part), len(sensors), len(fields))
                     here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
 
-    # Each half has its buffers from here: memory that a new thread asks for is never warm.
-    halves = [(0, frames)] if 4 * width * frames < _LONG else [(0, frames // 2), (frames // 2, frames)]
-    rows = min(max(1, _BLOCK // (4 * width)), frames)
-    work = [(*half, np.empty((rows, width), "<f4"), np.empty((rows, len(taken)), "<f4")) for half in halves]
-    trouble: list[BaseException] = []
+    def buffers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return np.empty((rows, width), "<f4"), np.empty((rows, len(taken)), "<f4")
 
-    def fill_too(*half: Any) -> None:
+    if 4 * width * frames < _LONG:
+        fill(*buffers())
+    else:
+        _by_two(fill, buffers(), buffers())  # both from here: memory that a new thread asks for is never warm
+    return positions
+
+
+def _by_two(work: Callable[..., None], mine: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    """Call ``work(*mine)`` here and ``work(*other)`` in a thread; return when both have ended.
+
+    `threading.Thread.start` waits until the thread runs, by when a third of a recording could have been read.
+    """
+    trouble: list[BaseException] = []
+    running = allocate_lock()
+
+    def work_too() -> None:
         try:
-            fill(*half)
+            work(*other)
         except BaseException as error:
             trouble.append(error)
+        finally:
+            running.release()
 
-    others = [Thread(target=fill_too, args=half) for half in work[1:]]  # quicker to start than a pool
-    for other in others:
-        other.start()
+    running.acquire()
+    start_new_thread(work_too, ())
     try:
-        fill(*work[0])
+        work(*mine)
     finally:
-        for other in others:
-            other.join()
+        running.acquire()
     if trouble:
         raise trouble[0]
-    return positions
 
 
 def _fill(stream: BinaryIO, block: NDArray[np.float32]) -> None:

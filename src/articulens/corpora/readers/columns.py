@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ def numbered_columns(
                     "correct 'channels' and 'axes' in the recipe."
                 )
             taken[f"{sensor}.{axis}"] = (sign, column)
-    return np.stack([sign * values[:, column] for sign, column in taken.values()], axis=1), tuple(taken)
+    return side_by_side([(sign, values[:, column]) for sign, column in taken.values()]), tuple(taken)
 
 
 def take_columns(
@@ -101,6 +101,15 @@ def take_columns(
             f"{path}: none of the columns of the channel map is there (expected {expected}, ...; found "
             f"{there}, ...); correct 'channels' and 'axes' in the recipe."
         )
+    return side_by_side([(sign, columns[name]) for sign, name in found.values()]), tuple(found)
+
+
+def side_by_side(columns: Sequence[tuple[float, NDArray]]) -> NDArray[np.float64]:
+    """Return columns of any type, each with its sign, as (samples, columns) float64; all must be equally long."""
+    positions = np.empty((len(columns[0][1]), len(columns)))
     with np.errstate(invalid="ignore"):  # a NaN of any kind is a missing sample, no reason to warn
-        positions = np.stack([sign * columns[name] for sign, name in found.values()], axis=1).astype(np.float64)
-    return positions, tuple(found)
+        for place, (sign, values) in enumerate(columns):
+            positions[:, place] = values
+            if sign < 0:
+                positions[:, place] *= -1
+    return positions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from articulens.errors import ArticulensError
 _WIDEST = 4096  # wider records were never seen, and comparing them would take minutes
 
 
-def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
+def check_width(values: NDArray, width: int, others: Iterable[int], path: Path) -> None:
     """Compare each record with the next one, and again for other widths of a record.
 
     Positions change little from one sample to the next, so records cut at the right width differ least. A header
@@ -25,7 +26,7 @@ def check_width(values: NDArray, width: int, others: range, path: Path) -> None:
         The body of the file, or its beginning.
     width : int
         Values in one record, as the header has it.
-    others : range
+    others : iterable of int
         Widths to compare it with, up to a few times its own.
     path : Path
         For the message.

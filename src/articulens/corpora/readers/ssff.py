@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers.clock import agreed_rate
-from articulens.corpora.readers.columns import signed_axes
+from articulens.corpora.readers.columns import side_by_side, signed_axes
 from articulens.corpora.readers.records import check_width
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
@@ -65,7 +65,7 @@ def read(
         When a file is absent, damaged or cut short, has none of the columns, or does not go with its neighbours.
     """
     path = Path(path)
-    found: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, tuple[float, NDArray]] = {}
     clocks: dict[Path, tuple[float, float, int]] = {}
     tables: dict[Path, dict[str, NDArray]] = {}
     for sensor, source in channels.items():
@@ -79,8 +79,7 @@ def read(
             ending = [column for column in tables[file] if column.endswith(f"_{word}") or column == word]
             names = ending if one_file_a_sensor else [column for column in tables[file] if column == name]
             if len(names) == 1:
-                with np.errstate(invalid="ignore"):  # a NaN of any kind is a missing sample, no reason to warn
-                    found[f"{sensor}.{axis}"] = sign * tables[file][names[0]].astype(np.float64)
+                found[f"{sensor}.{axis}"] = sign, tables[file][names[0]]
     if not found:
         raise ArticulensError(
             f"{path}: none of the columns of the channel map is there "
@@ -93,7 +92,7 @@ def read(
             "out."
         )
     rate, start, _ = next(iter(clocks.values()))
-    positions = np.stack(list(found.values()), axis=1)
+    positions = side_by_side(list(found.values()))
     positions[~np.isfinite(positions)] = np.nan
     return Trajectory(positions, tuple(found), agreed_rate(rate, rate_hz, path, tolerance=1e-3), start, str(path))
 
@@ -132,7 +131,7 @@ def _read_track(path: Path) -> tuple[dict[str, NDArray], tuple[float, float, int
     if len(set(names)) < len(names):
         raise ArticulensError(f"{path}: a column is there more than once; copy or export the file again.")
     record = np.dtype([(name, order + kind, shape) for name, kind, shape in fields])
-    body = content[end + len(_DASHES) :]
+    body = memoryview(content)[end + len(_DASHES) :]
     if not fields or len(body) % record.itemsize or len(body) < 2 * record.itemsize:
         raise ArticulensError(
             f"{path}: {len(body)} bytes of records are not two or more whole records of {record.itemsize} bytes; the "

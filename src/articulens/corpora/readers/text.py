@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from articulens.corpora.limits import unreadable
 from articulens.errors import ArticulensError
 
 
@@ -67,9 +68,7 @@ def read_columns(
                 skipinitialspace=separator == ",",
             )
     except OSError as error:
-        raise ArticulensError(
-            f"{path}: cannot be read ({error.strerror}); check its permissions or copy it again."
-        ) from error
+        raise unreadable(path, error) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).strip().rstrip(".").splitlines()[-1]
         raise ArticulensError(
