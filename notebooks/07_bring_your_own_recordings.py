@@ -53,6 +53,7 @@ from articulens.corpora import Trajectory, Utterance, align, audio_duration, for
 from articulens.corpora.check import check
 from articulens.corpora.convert import convert
 from articulens.corpora.readers import READERS
+from articulens.corpora.survey import survey
 from articulens.drawing import nothing
 from articulens.encoders import open_encoder
 from articulens.errors import ArticulensError
@@ -188,6 +189,19 @@ try:
     open_corpus(f"carstens-folder:{sweeps}")
 except ArticulensError as error:
     print(error)
+
+# %% [markdown]
+# Which sensor was in which socket only the one who glued it there knows. But a file tells much: sensors on the head stand
+# still, lips are in front, one above the other, and what lies clearly above the lower lip is tongue.
+# `articulens corpus look FILE` shows what any file of positions holds, in all of these formats, and begins a recipe; what
+# it cannot tell it leaves open. Here it sees the first of these sweeps and knows nothing of the recipe above:
+
+# %%
+seen = survey(sweeps / speaker / "pos" / "0001.pos")
+wrong = [sensor for sensor, socket in seen.channels.items() if sockets.get(sensor) != socket]
+print(seen.recipe())
+print(f"told: {len(seen.channels)} of {len(sockets)} sensors, of which {len(wrong)} wrong")
+seen.table[seen.table["is"] != "empty"].round(2).style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
 # ## Is it usable?

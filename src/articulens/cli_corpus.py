@@ -1,4 +1,4 @@
-"""``articulens corpus list | describe | check | convert | fetch``: recordings and what they are worth."""
+"""``articulens corpus list | look | describe | check | convert | fetch``: recordings and what they are worth."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ Rate = Annotated[float | None, typer.Option(help="Positions a second, where the 
 def add_corpus_commands(app: typer.Typer) -> None:
     """Add the commands to ``articulens corpus``."""
     app.command("list")(list_command)
+    app.command("look")(look_command)
     app.command("describe")(describe_command)
     app.command("check")(check_command)
     app.command("convert")(convert_command)
@@ -75,6 +76,42 @@ def describe_command(corpus: Spec, as_json: AsJson = False) -> None:
     out.print(f"{'speakers':>12}  {len(about['speakers'])}: {', '.join(about['speakers'])}", highlight=False)
     out.print(f"{'channels':>12}  {', '.join(about['channels'])}\n", highlight=False)
     _print(about["cells"])
+
+
+def look_command(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A file of positions, or a folder with such files.")],
+    reader: Annotated[str | None, typer.Option(help="Its format, where the file does not tell.")] = None,
+    rate_hz: Annotated[float | None, typer.Option(help="Positions a second, where the file does not say.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look into a file of positions: its format, where each sensor lies, how it moves, and the beginning of a recipe.
+
+    Which sensor is which is told by name or place, for you to confirm.
+
+    Example: **articulens corpus look /recordings/pos/0001.pos**
+    """
+    from articulens.corpora.survey import survey, survey_folder
+
+    seen = (survey_folder if os.path.isdir(path) else survey)(path, reader=reader, rate_hz=rate_hz)
+    about: dict[str, Any] = {
+        "file": str(seen.path),
+        "reader": seen.reader,
+        "rate_hz": seen.rate_hz,
+        "samples": seen.samples,
+        "recipes": seen.relatives(),
+    }
+    if as_json:
+        sensors = json.loads(seen.table.to_json(orient="records"))  # NaN as null
+        about |= {"sensors": sensors, "channels": seen.channels, "told_by": seen.told_by, "recipe": seen.recipe()}
+        typer.echo(json.dumps(about, indent=1, ensure_ascii=False))
+        return
+    for key, value in about.items():
+        text = ", ".join(value) if isinstance(value, list) else "not said by the file" if value is None else value
+        typer.echo(f"{key.replace('_', ' '):>8}  {text}")
+    out.print()
+    _print([{k: None if v != v else v for k, v in row.items()} for row in seen.table.round(2).to_dict("records")])
+    typer.echo("\nA recipe could begin like this, as corpus.yaml in the folder of the recordings:\n")
+    typer.echo(seen.recipe(), nl=False)
 
 
 def check_command(
@@ -176,7 +213,8 @@ def _open(spec: str, rate_hz: float | None, *, skip_bad: bool) -> Any:
     if os.path.isdir(folder):  # unlike Path.is_dir, also of names that are too long
         if not (folder / "manifest.csv").is_file():
             raise ArticulensError(
-                f"{spec}: a folder without a manifest.csv; say what it is, such as 'carstens-folder:{spec}'."
+                f"{spec}: a folder without a manifest.csv; say what it is, such as 'carstens-folder:{spec}', "
+                f"or let 'articulens corpus look {spec}' tell the format."
             )
         spec = f"tabular:{spec}"
     return open_corpus(spec, rate_hz=rate_hz, skip_bad=skip_bad)

@@ -117,7 +117,8 @@ class Recipe:
             if below not in keys:
                 raise ArticulensError(
                     f"corpus '{self['name']}' needs '{key}', which is not known: {reason.rstrip('.')}; give it in a "
-                    f"corpus.yaml in the corpus folder, or in a recipe that says 'extends: {self['name']}'."
+                    f"corpus.yaml in the corpus folder, or in a recipe that says 'extends: {self['name']}'; "
+                    "'articulens corpus look FILE' shows what a file holds."
                 )
 
     def fingerprint_text(self) -> str:

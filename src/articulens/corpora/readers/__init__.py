@@ -13,6 +13,7 @@ it with the file, and answers a damaged file with an `ArticulensError`. A plug-i
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from articulens.corpora.readers import (
     carstens,
@@ -42,3 +43,15 @@ READERS: dict[str, Callable[..., Trajectory]] = {
     "tensor": tensor.read,
     "xrmb": xrmb.read,
 }
+
+SOURCES: dict[str, Callable[[Path], dict[int | str, tuple[str, ...]]]] = {
+    "carstens-ascii": carstens_ascii.sources,
+    "carstens-binary": carstens_binary.sources,
+    "est-track": est_track.sources,
+    "mview": mview.sources,
+    "ndi-wave": ndi_wave.sources,
+    "ssff": ssff.sources,
+    "tabular": tabular.sources,
+    "xrmb": xrmb.sources,
+}
+"""What can stand in ``channels`` and ``axes`` for a file: its sensors and the axes of each, as the file names them."""

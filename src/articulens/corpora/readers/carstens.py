@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from articulens.corpora.limits import check_file
+from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers import carstens_ascii, carstens_binary
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
@@ -41,9 +41,7 @@ def read(
         As the two readers, and when a text comes without a rate.
     """
     path = Path(path)
-    check_file(path)
-    with open(path, "rb") as stream:
-        start = stream.read(4096)
+    start = read_bytes(path, first=4096)
     options = {"channels": channels, "axes": axes, "max_abs_mm": max_abs_mm, "max_rms": max_rms}
     if start.startswith(b"AG50") or b"\0" in start:
         return carstens_binary.read(path, rate_hz=rate_hz, **options)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from articulens.corpora.limits import read_bytes
-from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.columns import by_sensor, column_names, take_columns
 from articulens.corpora.readers.gate import implausible
 from articulens.corpora.readers.text import read_columns
 from articulens.corpora.schema import Trajectory
@@ -77,6 +77,13 @@ def read(
         bad = implausible(positions[:, own], columns.get(rms[sensor]), max_abs_mm=max_abs_mm, max_rms=max_rms)
         positions[np.ix_(np.flatnonzero(bad), np.array(own))] = np.nan
     return Trajectory(positions, names, float(rate_hz), source=str(path))
+
+
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sockets of a file and the axes of each, see `articulens.corpora.readers`."""
+    found = by_sensor(_read_table(Path(path), set()))
+    sockets = {str(name).removeprefix("Ch"): axes for name, axes in found.items()}
+    return {int(socket): axes for socket, axes in sockets.items() if socket.isdecimal()}
 
 
 def _read_table(path: Path, needed: set[str]) -> dict[str, NDArray[np.float64]]:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from articulens.corpora.limits import check_file, unreadable
+from articulens.corpora.limits import check_file, read_bytes, unreadable
 from articulens.corpora.readers.carstens_ascii import FIELDS
 from articulens.corpora.readers.clock import agreed_rate
 from articulens.corpora.readers.columns import signed_axes
@@ -102,6 +102,14 @@ def read(
         raise unreadable(path, error) from error
     names = tuple(f"{sensor}.{axis}" for sensor in sensors for axis in axes)
     return Trajectory(positions, names, rate, source=str(path))
+
+
+def sources(path: str | os.PathLike[str], *, sockets: int = 12) -> dict[int | str, tuple[str, ...]]:
+    """Return the sockets of a file and the axes of each, see `articulens.corpora.readers`."""
+    path = Path(path)
+    size = check_file(path)
+    _, sockets, _ = _layout(read_bytes(path, first=_MAX_HEADER), size, path, sockets, None)
+    return dict.fromkeys(range(1, sockets + 1), tuple("XYZ"))
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,15 @@ def column_names(
         for sensor, source in channels.items()
         for axis, (sign, letter) in signed_axes(axes).items()
     }
+
+
+def by_sensor(names: Iterable[str], separator: str = "_") -> dict[int | str, tuple[str, ...]]:
+    """Group columns that hold a coordinate by sensor: ``{"T1": ("py", "pz")}`` of ``T1_py``, ``T1_pz`` and others."""
+    coordinate = re.compile(rf"(.+){re.escape(separator)}((?:pos|p)?[xyzXYZ])")
+    found: dict[int | str, tuple[str, ...]] = {}
+    for match in filter(None, map(coordinate.fullmatch, names)):
+        found[match[1]] = (*found.get(match[1], ()), match[2])
+    return found
 
 
 def numbered_columns(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers.clock import agreed_rate, regular_clock
-from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.columns import by_sensor, column_names, take_columns
 from articulens.corpora.schema import AXES, SENSORS, Trajectory
 from articulens.errors import ArticulensError
 
@@ -78,6 +78,12 @@ def read(
     positions[~np.isfinite(positions)] = np.nan
     first, rate = regular_clock(records[:, 0], None, path, "time")
     return Trajectory(positions, found, agreed_rate(_round(rate), rate_hz, path), first, str(path))
+
+
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sensors of a file and the axes of each, see `articulens.corpora.readers`."""
+    path = Path(path)
+    return by_sensor(_header(read_bytes(path, first=1 << 18), path)[1])
 
 
 def _round(rate: float) -> float:

@@ -78,6 +78,12 @@ def read(
     return Trajectory(positions, names, agreed_rate(rates.pop(), rate_hz, path, tolerance=1e-3), source=str(path))
 
 
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sensors of a file and the axes of each, see `articulens.corpora.readers`."""
+    signals = _signals(Path(path))
+    return {name: tuple(_LETTERS[: values.shape[1]]) for name, (_, values) in signals.items() if name != AUDIO}
+
+
 def read_audio(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], int]:
     """Read the sound in a ``.mat`` file.
 

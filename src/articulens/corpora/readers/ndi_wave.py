@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers.clock import agreed_rate, regular_clock
-from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.columns import by_sensor, column_names, take_columns
 from articulens.corpora.readers.text import read_columns
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
@@ -63,10 +63,7 @@ def read(
     """
     path = Path(path)
     content = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
-    header = content.split(b"\n", 1)[0].decode("utf-8", errors="replace").rstrip("\r").split("\t")
-    while header and not header[-1].strip():
-        header.pop()
-    names = _names([name.strip() for name in header] or [""], path)
+    names = _names(content, path)
     wanted = column_names("{sensor}_{axis}", channels, axes)
     states = {sensor: f"{source}_State" for sensor, source in channels.items()}
     needed = {"time", *states.values()} | {name for _, name in wanted.values()}
@@ -84,8 +81,19 @@ def read(
     return Trajectory(positions, found, agreed_rate(rate, rate_hz, path), start, str(path))
 
 
-def _names(header: list[str], path: Path) -> list[str]:
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sensors or ports of a file and the axes of each, see `articulens.corpora.readers`."""
+    path = Path(path)
+    found = by_sensor(_names(read_bytes(path, first=1 << 16).removeprefix(b"\xef\xbb\xbf"), path))
+    return {int(name) if str(name).isdecimal() else name: axes for name, axes in found.items()}
+
+
+def _names(content: bytes, path: Path) -> list[str]:
     """Give every column a name of its own: ``3_X`` for the X of sensor 3."""
+    header = content.split(b"\n", 1)[0].decode("utf-8", errors="replace").rstrip("\r").split("\t")
+    while len(header) > 1 and not header[-1].strip():
+        header.pop()
+    header = [name.strip() for name in header]
     names = ["time"]
     if header[0] in ("Time[s]", "AudioTime[s]") and header[1:3] == ["MeasId", "WavId"]:
         blocks, size, names = header[3:], 9, [*names, "MeasId", "WavId"]

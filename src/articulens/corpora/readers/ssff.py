@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.limits import read_bytes
 from articulens.corpora.readers.clock import agreed_rate
-from articulens.corpora.readers.columns import side_by_side, signed_axes
+from articulens.corpora.readers.columns import by_sensor, side_by_side, signed_axes
 from articulens.corpora.readers.records import check_width
 from articulens.corpora.schema import Trajectory
 from articulens.errors import ArticulensError
@@ -95,6 +95,11 @@ def read(
     positions = side_by_side(list(found.values()))
     positions[~np.isfinite(positions)] = np.nan
     return Trajectory(positions, tuple(found), agreed_rate(rate, rate_hz, path, tolerance=1e-3), start, str(path))
+
+
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sensors of one track and the axes of each, see `articulens.corpora.readers`."""
+    return by_sensor(_read_track(Path(path))[0])
 
 
 def _read_track(path: Path) -> tuple[dict[str, NDArray], tuple[float, float, int]]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from articulens.corpora.limits import check_file, read_bytes
 from articulens.corpora.readers.clock import agreed_rate, regular_clock
-from articulens.corpora.readers.columns import column_names, take_columns
+from articulens.corpora.readers.columns import by_sensor, column_names, take_columns
 from articulens.corpora.readers.text import read_columns
 from articulens.corpora.schema import AXES, SENSORS, Trajectory
 from articulens.errors import ArticulensError
@@ -90,6 +90,13 @@ def read(
         start, rate = regular_clock(clock * unit_s, stored.get("rate_hz"), path, time)
     rate = agreed_rate(float(rate), rate_hz, path)
     return Trajectory(positions, names, rate, float(start), str(path))
+
+
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the sensors of a table and the axes of each, see `articulens.corpora.readers`."""
+    path = Path(path)
+    check_file(path)
+    return by_sensor(_read_table(path)[0], ".")
 
 
 def write_trajectory(

@@ -63,3 +63,8 @@ def read(
     positions, names = take_columns(table, wanted, path)
     start, rate = regular_clock(clock, None, path, "time")
     return Trajectory(positions * 1e-3, names, agreed_rate(rate, rate_hz, path), start, str(path))
+
+
+def sources(path: str | os.PathLike[str]) -> dict[int | str, tuple[str, ...]]:
+    """Return the pellets, which are the same in every file, and the axes of each."""
+    return dict.fromkeys(PELLETS, ("X", "Y"))
