@@ -201,7 +201,7 @@ seen = survey(sweeps / speaker / "pos" / "0001.pos")
 wrong = [sensor for sensor, socket in seen.channels.items() if sockets.get(sensor) != socket]
 print(seen.recipe())
 print(f"told: {len(seen.channels)} of {len(sockets)} sensors, of which {len(wrong)} wrong")
-seen.table[seen.table["is"] != "empty"].round(2).style.hide(axis="index").format(precision=2)
+seen.table[seen.table["is"] != "empty"].set_index("sensor").round(2)
 
 # %% [markdown]
 # ## Is it usable?

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from articulens.errors import ArticulensError
+from articulens.synthesis import calibration
 from articulens.synthesis.anatomy import Speaker
 from articulens.synthesis.inventory import VOWELS
 from articulens.synthesis.vtl import Floats, P, VocalTract
@@ -30,6 +31,8 @@ _CLOSE_ENOUGH = 0.03  # of log formants
 _SCHWA_REFERENCE_HZ = np.array([435.0, 1592.0, 2467.0])  # of the library's own speaker, measured
 # What may move to reach a vowel's formants, and by how much (1 standard deviation; cm, degrees for JA).
 _FREE = {"TCX": 0.35, "TCY": 0.30, "TTX": 0.2, "TTY": 0.25, "TBX": 0.2, "TBY": 0.25, "LD": 0.25, "LP": 0.2, "JA": 0.8}
+# Everything that decides where a vowel of a given mouth ends.
+_RECIPE = repr((VOWELS, OPEN_CM2, OPEN_DEFAULT_CM2, _GIVES_CM2, _CLOSE_ENOUGH, _SCHWA_REFERENCE_HZ.tolist(), _FREE))
 # The parameter that tightens a constriction, and its direction.
 TIGHTEN = {
     "ll-labial-closure": ("LD", -1),
@@ -50,17 +53,26 @@ def widen(state: Floats, front: bool, step_cm: float) -> None:
 class Shapes:
     """The tract states of one speaker.
 
+    Parameters
+    ----------
+    speaker, tract
+        Whose.
+    anew
+        Search for the vowels even where `articulens.synthesis.calibration` keeps them.
+
     Attributes
     ----------
     vowels
         Inventory vowel, or ``rest``, to state (19,).
     consonants
         Shape name to states (3, 19) in the contexts a, i, u.
+    key
+        Under which the vowels would be kept.
     report
         What calibration did: shape to (steps taken, area in cm² reached); vowels also formants.
     """
 
-    def __init__(self, speaker: Speaker, tract: VocalTract) -> None:
+    def __init__(self, speaker: Speaker, tract: VocalTract, *, anew: bool = False) -> None:
         self.speaker, self.tract = speaker, tract
         named = tract.shapes
         self.report: dict[str, list[float]] = {}
@@ -70,7 +82,15 @@ class Shapes:
                 f"anatomy of {speaker.id}: its neutral vowel has no three formants, so this is not a mouth; choose an "
                 "anatomy nearer to the library's own."
             )
-        self.vowels = {name: self._vowel(name) for name in VOWELS}
+        self.key = calibration.key(speaker, _RECIPE)
+        kept = {} if anew else calibration.kept(self.key)
+        self.vowels: dict[str, Floats] = {}
+        for name in VOWELS:
+            if name in kept:
+                state, self.report[f"vowel {name}"] = kept[name]
+                self.vowels[name] = np.array(state)
+            else:
+                self.vowels[name] = self._vowel(name)
         rest = 0.5 * named["@"] + 0.5 * named["i"]
         rest[[P["LD"], P["JA"], P["VO"]]] = 0.25, -1.5, 0.4
         self.vowels[REST] = rest
