@@ -246,8 +246,9 @@ def _positions(
                 here[...] = values
                 for axis in flipped:
                     here[:, axis :: len(fields)] *= -1
-                if not all_plausible(values, rms, **gate):
-                    sensorwise = values.reshape(len(part), len(sensors), len(fields))
+                sizes = np.abs(values, out=values)
+                if not all_plausible(sizes, rms, **gate):
+                    sensorwise = sizes.reshape(len(part), len(sensors), len(fields))
                     here.reshape(sensorwise.shape)[implausible(sensorwise, rms, **gate)] = np.nan
 
     def buffers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -6,15 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def all_plausible(positions: NDArray, rms: NDArray, *, max_abs_mm: float, max_rms: float) -> bool:
+def all_plausible(sizes: NDArray, rms: NDArray, *, max_abs_mm: float, max_rms: float) -> bool:
     """Say whether `implausible` would find nothing, from the extremes alone: most blocks of most files need no more.
 
     False only means that one has to look: a coordinate of exactly zero is still a position where the others are not.
-    Parameters are those of `implausible`.
+
+    Parameters
+    ----------
+    sizes : array
+        Absolute values of the positions, mm.
+    rms, max_abs_mm, max_rms
+        As for `implausible`.
     """
-    # The extremes of anything and NaN are NaN, and a comparison with NaN is false.
-    near = positions.max() <= max_abs_mm and positions.min() >= -max_abs_mm and rms.max() <= max_rms
-    return bool(near and positions.all())
+    # The extremes of anything and NaN are NaN, and a comparison with NaN is false. The methods `max` and `min` would
+    # pass through Python, which takes about as long as the numbers of one block.
+    largest, smallest = np.maximum.reduce(sizes, axis=None), np.minimum.reduce(sizes, axis=None)
+    return bool(largest <= max_abs_mm and smallest > 0 and np.maximum.reduce(rms, axis=None) <= max_rms)
 
 
 def implausible(positions: NDArray, rms: NDArray | None, *, max_abs_mm: float, max_rms: float) -> NDArray[np.bool_]:
@@ -26,7 +33,7 @@ def implausible(positions: NDArray, rms: NDArray | None, *, max_abs_mm: float, m
     Parameters
     ----------
     positions : (..., axes)
-        mm.
+        mm; their signs do not count.
     rms : (...), optional
         The residual of the device's own fit.
     max_abs_mm, max_rms : float

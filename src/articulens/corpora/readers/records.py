@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from articulens.errors import ArticulensError
 
 _WIDEST = 4096  # wider records were never seen, and comparing them would take minutes
+_AT_ONCE = 64  # widths compared in one go: some megabytes for the widest records
 
 
 def check_width(values: NDArray, width: int, others: Iterable[int], path: Path) -> None:
@@ -41,14 +43,19 @@ def check_width(values: NDArray, width: int, others: Iterable[int], path: Path) 
     sample = values[: max(2048, 4 * width)].astype(np.float32)
     sample[~np.isfinite(sample)] = 0.0
 
-    def roughness(step: int) -> float:
-        # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
-        jumps = sample[step:] - sample[:-step]
-        return float(np.add.reduce(np.minimum(np.abs(jumps, out=jumps), 10, out=jumps))) / len(jumps)
-
-    fitting = {step: roughness(step) for step in {*others, width} if 0 < step <= len(sample) // 4}
-    if width not in fitting:
+    steps = [step for step in sorted({*others, width}) if 0 < step <= len(sample) // 4]
+    if width not in steps:
         return
+    later = sliding_window_view(np.concatenate([sample, np.zeros(steps[-1], np.float32)]), len(sample))
+    place = np.arange(len(sample))
+    fitting: dict[int, float] = {}
+    for few in (steps[i : i + _AT_ONCE] for i in range(0, len(steps), _AT_ONCE)):
+        compared = len(sample) - np.array(few)  # behind the last record there is nothing to compare with
+        jumps = later[few] - sample
+        # Jumps count for no more than 10: a garbage channel or an angle that wraps must not decide alone.
+        np.minimum(np.abs(jumps, out=jumps), 10, out=jumps)
+        jumps[place >= compared[:, None]] = 0
+        fitting.update(zip(few, (np.add.reduce(jumps, axis=1) / compared).tolist(), strict=True))
     best = min(fitting, key=lambda step: (fitting[step], step))
     if fitting[width] > 5 * fitting[best] + 1e-3:
         raise ArticulensError(
