@@ -1,6 +1,7 @@
 """Making a corpus: speakers, texts and a seed in; a folder in the tabular format out.
 
-The same arguments give the same bytes, whatever the number of jobs and however often the run was interrupted.
+The same arguments give the same bytes, whatever the number of jobs and however often the run was interrupted, on
+processors of one kind; on others, mouths that `articulens.synthesis.calibration` does not keep end a little elsewhere.
 """
 
 from __future__ import annotations
